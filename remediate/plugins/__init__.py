@@ -1,0 +1,1 @@
+"""What a plugin is: providers, stores, hosts, report formats, local vendors, and how they are found."""

@@ -1,0 +1,48 @@
+"""`VendorContext`: what a provider or store is given beside the credential. Its only way out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from remediate.clock import utc_now
+from remediate.model import Json
+from remediate.secret import Secret
+
+
+class Asks(Protocol):
+    """The person at the keyboard, or the flags that speak for one."""
+
+    def confirm(self, question: str, *, option: str, default: bool, why: str = "") -> bool:
+        """Yes or no. Under ``--yes`` the default; with nobody to ask, `MissingOptionError`."""
+        ...
+
+    def secret(self, question: str, *, option: str) -> Secret | None:
+        """A value, typed without echo; None where the person has none now, or nobody is there."""
+        ...
+
+
+@dataclass(frozen=True)
+class VendorContext:
+    """One effect's surroundings. Nothing in it is global, so that tests replace what they need."""
+
+    environment: Mapping[str, str]
+    """Where the responder's own credentials and base addresses are looked up."""
+    asks: Asks
+    use_leaked: bool = True
+    """Whether the leaked credential may be used for read-only identity calls on itself."""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    """The policy's ``[[credential]]`` table for this credential, if any."""
+    known: Mapping[str, Json] = field(default_factory=dict)
+    """What describing and preserving it have told: `Facts.known`, by name; empty where nothing did."""
+    now: Callable[[], str] = utc_now
+    """UTC, RFC 3339, ``Z``."""
+    sleep: Callable[[float], None] = time.sleep
+    progress: Callable[[str], None] = lambda _message: None
+    """A line for the person who waits. No secret."""
+    deadline: Callable[[], float] = field(default=lambda: time.monotonic() + 120)
+    """When patience for polling ends, on the clock of `time.monotonic`."""
+    redact: Callable[[str], str] = lambda text: text
+    """Takes every value in custody out of a text: for a vendor's error message, before it is kept."""

@@ -1,0 +1,61 @@
+"""The store interface: a place that applications read a credential from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Outcome
+from remediate.secret import Secret
+
+
+@dataclass(frozen=True)
+class Target:
+    """One store named in the policy: ``aws-secrets-manager:prod/app#AWS_ACCESS_KEY_ID=id``."""
+
+    scheme: str
+    place: str
+    """What stands between the scheme and the ``#``: a path, an id, ``OWNER/REPO@ENV``."""
+    keys: tuple[tuple[str, str | None], ...]
+    """(key, part) in order; part None where the credential has but one. Empty: the whole value."""
+    spec: str
+    """The text as the policy has it, for the record."""
+    root: Path | None = None
+    """The work tree's root, which relative paths are relative to."""
+
+    def assign(self, values: Mapping[str, Secret]) -> dict[str, Secret]:
+        """Key to value, for *values* by part name. Raises KeyError for a part that is not there."""
+        only = next(iter(values)) if len(values) == 1 else None
+        return {
+            key: values[part if part is not None else (only or "value")] for key, part in self.keys
+        }
+
+
+class Store(Protocol):
+    """A kind of store. A class without arguments; the registry finds it by its scheme."""
+
+    scheme: str
+
+    def validate(self, target: Target) -> None:
+        """Look at the target before anything is done with it; offline.
+
+        Raises `remediate.errors.UsageError` with what is wrong (no ``#KEY``, a tracked file).
+        """
+        ...
+
+    def put(self, target: Target, values: Mapping[str, Secret], vendor: VendorContext) -> Outcome:
+        """Write the parts of a new credential, and read back what can be read back.
+
+        All or nothing where the place allows it, other keys of the same place kept. Safe to repeat
+        with the same values. Where a value can't be read back, the evidence is its timestamp.
+        """
+        ...
+
+    def holds(
+        self, target: Target, values: Mapping[str, Secret], vendor: VendorContext
+    ) -> bool | None:
+        """Whether the store holds exactly *values* now; None where it can't be read."""
+        ...

@@ -1,0 +1,1 @@
+"""The contract suites that providers, stores and report formats pass: ours and anyone's."""
