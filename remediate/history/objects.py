@@ -1,0 +1,197 @@
+"""Reading objects: what there is, one at a time, many in a row, or as one long stream.
+
+All of it through ``git cat-file``, never a process per object. Ids go in by an unlinked temporary
+file where many are wanted, so that no pipe can fill up and stop both sides.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from remediate.errors import GitError
+from remediate.history import git
+from remediate.history.model import Unreadable
+
+#: Above this many bytes git streams a blob that is not stored as a delta instead of holding it.
+STREAMED_FROM = 32 << 20
+
+_BATCH = ("-c", f"core.bigFileThreshold={STREAMED_FROM}", "cat-file", "--buffer")
+_HEADER = re.compile(rb"([0-9a-f]{40,64}) (\w+) (\d+)\n")
+
+
+@dataclass
+class Inventory:
+    """Every object of a repository, reachable or not, by type, in the order of its packs."""
+
+    oids: dict[str, list[bytes]] = field(default_factory=dict)
+    """Hex ids by type (``blob``, ``tree``, ``commit``, ``tag``)."""
+    sizes: dict[str, array[int]] = field(default_factory=dict)
+    """Bytes, in the same order."""
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many objects there are."""
+        return sum(map(len, self.oids.values()))
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes they hold, unpacked."""
+        return sum(map(sum, self.sizes.values()))
+
+
+def inventory(directory: Path) -> Inventory:
+    """Every object that git finds in *directory*'s object database (alternates included)."""
+    found = Inventory()
+    for kind in ("blob", "tree", "commit", "tag"):
+        found.oids[kind], found.sizes[kind] = [], array("Q")
+    child = git.start(
+        directory,
+        *("cat-file", "--batch-all-objects", "--unordered", "--buffer"),
+        "--batch-check=%(objectname) %(objecttype) %(objectsize)",
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    with child:
+        assert child.stdout is not None and child.stderr is not None
+        for line in child.stdout:
+            oid, kind, *size = line.decode("ascii").split()
+            if kind not in found.oids:
+                found.unreadable.append(Unreadable(f"object {oid}", kind))
+                continue
+            found.oids[kind].append(oid.encode("ascii"))
+            found.sizes[kind].append(int(size[0]))
+        words = child.stderr.read()
+    if child.returncode:
+        found.unreadable.append(
+            Unreadable(
+                "the object database", git.failed(["cat-file"], child.returncode, words).message
+            )
+        )
+    return found
+
+
+def ids_file(oids: Iterable[bytes]) -> IO[bytes]:
+    """A file without a name that holds *oids*, one a line, to be a child's standard input."""
+    handle = tempfile.TemporaryFile()  # noqa: SIM115 (the child outlives this function)
+    try:
+        handle.write(b"".join(oid + b"\n" for oid in oids))
+        handle.seek(0)
+    except BaseException:
+        handle.close()
+        raise
+    return handle
+
+
+def open_batch(directory: Path, oids: Iterable[bytes]) -> subprocess.Popen[bytes]:
+    """A ``cat-file --batch`` that writes *oids* in their order; the caller ends it."""
+    with ids_file(oids) as stdin:
+        return git.start(directory, *_BATCH, "--batch", stdin=stdin)
+
+
+@dataclass(frozen=True)
+class Read:
+    """One object as it was read; `content` is None where it could not be."""
+
+    oid: str
+    kind: str
+    content: bytes | None
+    reason: str = ""
+
+
+def read_many(directory: Path, oids: Sequence[str]) -> Iterator[Read]:
+    """Read *oids* in their order, with one child (another one after each that git died of)."""
+    at = 0
+    while at < len(oids):
+        for read in _until_dead(directory, oids[at:]):
+            at += 1
+            yield read
+
+
+def _until_dead(directory: Path, oids: Sequence[str]) -> Iterator[Read]:
+    child = open_batch(directory, (oid.encode("ascii") for oid in oids))
+    out = child.stdout
+    assert out is not None
+    try:
+        for oid in oids:
+            line = out.readline()
+            header = _HEADER.fullmatch(line)
+            if header is None:
+                reason = line.decode("ascii", "replace").strip().rpartition(" ")[2]
+                yield Read(oid, "", None, reason or "git can't read it: it is damaged")
+                if not line:
+                    return
+                continue
+            size = int(header[3])
+            content = out.read(size)
+            if len(content) < size or out.read(1) != b"\n":
+                yield Read(oid, "", None, "git can't read all of it: it is damaged")
+                return
+            yield Read(oid, header[2].decode("ascii"), content)
+    finally:
+        child.kill()
+        child.wait()
+        out.close()
+
+
+class Reader:
+    """One object after another, where which one is next depends on the last."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def read(self, oid: str) -> tuple[str, bytes]:
+        """An object's type and bytes; raises `GitError` where it can't be read."""
+        if self._child is None:
+            self._child = git.start(self._directory, *_BATCH[:-1], "--batch")
+        out, into = self._child.stdout, self._child.stdin
+        assert out is not None and into is not None
+        try:
+            into.write(oid.encode("ascii") + b"\n")
+            into.flush()
+            header = _HEADER.fullmatch(out.readline())
+        except BrokenPipeError:
+            header = None
+        if header is None:
+            self.close()
+            raise GitError(
+                f"object {oid} can't be read.", hint="git fsck --full names what is wrong."
+            )
+        content = out.read(int(header[3]))
+        out.read(1)
+        return header[2].decode("ascii"), content
+
+    def close(self) -> None:
+        """End the child."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
+    """*items* in lists of at most *size*."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,111 @@
+"""One pass over a text for many patterns: which of them hit, and where each hit ends.
+
+hyperscan does it at gigabytes a second, whatever the number of patterns; where there is no build of
+it, `re` does the same slowly. Both give a superset of what the forms find, and it is the forms that
+decide: the results are equal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, Protocol
+
+from remediate.history.match import literal
+
+try:
+    import hyperscan
+
+    _FAST = True
+except ImportError:  # no build for this platform
+    _FAST = False
+
+_FEW, _MANY = 8, 96
+
+
+class Prefilter(Protocol):
+    """Searches one chunk of bytes; several threads may, each with its own `fork`."""
+
+    def hits(self, chunk: bytes | bytearray | memoryview) -> list[tuple[int, int]]:
+        """(pattern's index, end) of each hit, ends never falling within one pattern."""
+        ...
+
+    def fork(self) -> Prefilter:
+        """The same, for another thread."""
+        ...
+
+
+def prefilter(patterns: Sequence[bytes]) -> Prefilter:
+    """The fastest there is for *patterns* (syntax: what hyperscan and `re` share; dot matches all)."""
+    return Hyperscan(patterns) if _FAST else Plain(patterns)
+
+
+class Hyperscan:
+    """By hyperscan (its Vectorscan fork), which releases the interpreter's lock while it scans."""
+
+    def __init__(self, patterns: Sequence[bytes]) -> None:
+        self._database: Any = None
+        self._scratch: Any = None
+        self._count = len(patterns)
+        if patterns:
+            expressions = [*patterns, *_filling(len(patterns))]
+            self._database = hyperscan.Database()
+            self._database.compile(
+                expressions=expressions,
+                ids=list(range(len(expressions))),
+                elements=len(expressions),
+                flags=hyperscan.HS_FLAG_DOTALL,
+            )
+
+    def hits(self, chunk: bytes | bytearray | memoryview) -> list[tuple[int, int]]:
+        """See `Prefilter`."""
+        found: list[tuple[int, int]] = []
+        if self._database is not None and len(chunk):
+
+            def note(pattern: int, _start: int, end: int, _flags: int, _context: object) -> None:
+                if pattern < self._count:
+                    found.append((pattern, end))
+
+            self._database.scan(chunk, match_event_handler=note, scratch=self._scratch)
+        return found
+
+    def fork(self) -> Hyperscan:
+        """See `Prefilter`. The compiled patterns are shared, the scratch space is not."""
+        other = Hyperscan(())
+        other._database, other._count = self._database, self._count
+        if self._database is not None:
+            other._scratch = hyperscan.Scratch(self._database)
+        return other
+
+
+def _filling(count: int) -> list[bytes]:
+    """Patterns that hit nothing in practice, to bring a middling number of them up to `_MANY`.
+
+    With 8 to 70 literals hyperscan takes another algorithm than with more (Teddy, FDR), and over source
+    code that one was measured at less than half the speed.
+    """
+    if not _FEW < count < _MANY:
+        return []
+    digests = (sha256(b"%d" % number).digest()[:12] for number in range(count, _MANY))
+    return [literal(digest) for digest in digests]
+
+
+class Plain:
+    """By `re`, one pattern after another."""
+
+    def __init__(self, patterns: Sequence[bytes]) -> None:
+        # A lookahead finds hits that overlap, as hyperscan does.
+        self._patterns = [re.compile(b"(?=(" + p + b"))", re.DOTALL) for p in patterns]
+
+    def hits(self, chunk: bytes | bytearray | memoryview) -> list[tuple[int, int]]:
+        """See `Prefilter`."""
+        return [
+            (index, found.end(1))
+            for index, pattern in enumerate(self._patterns)
+            for found in pattern.finditer(chunk)
+        ]
+
+    def fork(self) -> Plain:
+        """See `Prefilter`: `re` keeps nothing between calls."""
+        return self

@@ -1,0 +1,211 @@
+r"""How the verifier reads a text: every way in which it could stand for another, from outside in.
+
+This shares nothing with the code that finds and replaces. That one writes a secret in all its forms
+and looks for them; this one undoes what was done to a text and looks for the secret as it is, by
+`bytes.find`. Where the two disagree, one of them is wrong, and the verdict is not clean.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+#: How many times a text is undone: JSON in base64 in a URL is three.
+_DEPTH = 3
+
+#: Nobody breaks encoded text into shorter lines (MIME: 76, PEM: 64).
+_LINE = 32
+
+_B64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
+_HEX = b"0123456789abcdefABCDEF"
+
+
+def _classes(members: bytes) -> bytes:
+    return bytes(ord("a") if byte in members else ord(" ") for byte in range(256))
+
+
+_B64_TABLE, _HEX_TABLE = _classes(_B64), _classes(_HEX)
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+#: What can stand between two pieces of one text that was broken into lines, but for line ends.
+_LOOSE = b" \t\r\n\v\f\"'`,;:#>*|\\"
+
+#: Ways to write a character by other ones. One expression for each first letter: with a literal to
+#: begin with, `re` goes over a text ten times as fast.
+_BACKSLASH = re.compile(
+    rb"\\(?:\\*u00([0-9a-fA-F]{2})|\\*x([0-9a-fA-F]{2})|([0-3][0-7]{2})|\\*([/\"'\\$&=+-]))"
+)
+_PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
+_AMPERSAND = re.compile(
+    rb"&(?:#0*([0-9]{1,3});|#[xX]0*([0-9a-fA-F]{1,2});|(amp|lt|gt|quot|apos|sol|plus|equals);)"
+)
+_NAMED = {
+    b"amp": b"&",
+    b"lt": b"<",
+    b"gt": b">",
+    b"quot": b'"',
+    b"apos": b"'",
+    b"sol": b"/",
+    b"plus": b"+",
+    b"equals": b"=",
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One secret, as the verifier looks for it."""
+
+    needle: str
+    value: bytes
+    """As it is; of a key of many lines its body, without a gap."""
+    key: bool
+
+    def __repr__(self) -> str:
+        return f"Wanted({self.needle[:12]})"
+
+
+def wanted(needle: str, value: bytes) -> Wanted:
+    """What to look for, for a secret's *value*."""
+    if b"-----BEGIN " not in value and b"\n" not in value.strip():
+        return Wanted(needle, value, key=False)
+    text = value.replace(b"\\r", b"").replace(b"\\n", b"\n").replace(b"\\/", b"/")
+    inner = re.sub(rb"-----(?:BEGIN|END) [^-]*-----", b"\n", text)
+    lines = [line for line in inner.split(b"\n") if b": " not in line]
+    body = _squeezed(b"\n".join(lines))
+    return Wanted(needle, body, key=True) if body else Wanted(needle, value, key=False)
+
+
+class Reader:
+    """Looks for several secrets in a text, in all its readings."""
+
+    def __init__(self, secrets: Iterable[Wanted]) -> None:
+        secrets = list(secrets)
+        self._plain = [w for w in secrets if not w.key and w.value]
+        self._keys = [w for w in secrets if w.key]
+        shortest = min((len(w.value) for w in secrets if w.value), default=0)
+        self._run = min(_LINE, max(8, shortest * 4 // 3))
+        self._hex_run = min(_LINE, max(8, 2 * shortest))
+
+    @property
+    def kinds(self) -> int:
+        """How many readings there are of each secret."""
+        return 7 * len(self._plain) + 5 * len(self._keys)
+
+    def shown(self, path: str) -> str:
+        """*path* as it may be told: without a secret that stands in it."""
+        raw = path.encode("utf-8", "surrogateescape")
+        for secret in self._plain:
+            raw = raw.replace(secret.value, b"(a secret)")
+        return raw.decode("utf-8", "surrogateescape") if not self.find(raw) else "(a secret)"
+
+    def find(self, text: bytes) -> set[tuple[str, str]]:
+        """(needle, encoding) of each secret in *text*."""
+        found: set[tuple[str, str]] = set()
+        self._find(text, "", 0, found)
+        return found
+
+    def _find(self, text: bytes, outer: str, depth: int, found: set[tuple[str, str]]) -> None:
+        # What was seen from further out is one place, told once.
+        known = {needle for needle, _ in found}
+        found |= {
+            (w.needle, outer + "plain")
+            for w in self._plain
+            if w.value in text and w.needle not in known
+        }
+        if self._keys:
+            squeezed = _squeezed(text)
+            found |= {
+                (w.needle, outer + "multi-line")
+                for w in self._keys
+                if w.value in squeezed and w.needle not in known
+            }
+        if depth == _DEPTH:
+            return
+        for name, inner in self._inner(text):
+            self._find(inner, f"{outer}{name}+", depth + 1, found)
+
+    def _inner(self, text: bytes) -> Iterator[tuple[str, bytes]]:
+        if b"\0" in text:
+            yield "utf-16", text.replace(b"\0", b"")
+        undone = _unescaped(text)
+        if undone != text:
+            yield "escaped", undone
+        runs = list(_runs(text, _B64_TABLE, self._run))
+        if runs:
+            yield "base64", b"\n".join(_from_base64(runs))
+        runs = list(_runs(text, _HEX_TABLE, self._hex_run))
+        if runs:
+            yield "hex", b"\n".join(_from_hex(runs))
+
+
+def _squeezed(text: bytes) -> bytes:
+    """*text* without anything that can stand between the letters of a key."""
+    if b"\\" in text:
+        text = re.sub(rb"\\+u000[aAdD9]|\\+[nrt](?=[\\\s\"'A-Za-z0-9+/=-])", b"", text)
+    if b'"' in text or b"'" in text:
+        text = re.sub(rb"[\"']\s*[+.]?\s*(?:\r?\n)?\s*[\"']", b"", text)
+    return text.translate(None, _LOOSE)
+
+
+def _unescaped(text: bytes) -> bytes:
+    """*text* with the escapes of JSON, C, shells, URLs and HTML undone, once each."""
+    text = _BACKSLASH.sub(_from_backslash, text)
+    text = _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), text)
+    return _AMPERSAND.sub(_from_ampersand, text)
+
+
+def _from_backslash(found: re.Match[bytes]) -> bytes:
+    if (digits := found[1] or found[2]) is not None:
+        return bytes([int(digits, 16)])
+    return bytes([int(found[3], 8)]) if found[3] is not None else found[4]
+
+
+def _from_ampersand(found: re.Match[bytes]) -> bytes:
+    if found[3] is not None:
+        return _NAMED[found[3]]
+    code = int(found[1]) if found[1] is not None else int(found[2], 16)
+    return bytes([code]) if code < 256 else found.group()
+
+
+def _runs(text: bytes, table: bytes, least: int) -> Iterator[bytes]:
+    """Runs of a class of letters of *least* or more, broken lines put together again."""
+    classes = text.translate(table)
+    probe = b"a" * least
+    at = 0
+    while (start := classes.find(probe, at)) >= 0:
+        pieces = []
+        while True:
+            end = classes.find(b" ", start)
+            end = len(text) if end < 0 else end
+            pieces.append(text[start:end])
+            at = end
+            start = classes.find(b"a", end)
+            # The next line of the same text: only loose characters, and at least one line end.
+            between = text[end:start] if start >= 0 else b""
+            if start < 0 or len(between) > 64 or b"\n" not in between:
+                break
+            if between.translate(None, _LOOSE):
+                break
+        yield b"".join(pieces)
+
+
+def _from_base64(runs: Sequence[bytes]) -> Iterator[bytes]:
+    """What *runs* are in base64 or base64url, wherever in each the text begins.
+
+    All of them at once, each filled up to whole groups of letters, with line ends between.
+    """
+    for skip in range(4):
+        parts = [run[skip:] + _FILL[(len(run) - skip) % 4] for run in runs]
+        yield binascii.a2b_base64(b"CgoK".join(parts).translate(_STANDARD))
+
+
+#: What fills a group of letters up, by how many there are, without making a zero byte.
+_FILL = (b"", b"gIK", b"gK", b"K")
+
+
+def _from_hex(runs: Sequence[bytes]) -> Iterator[bytes]:
+    for skip in range(2):
+        parts = [run[skip:] + b"0" * ((len(run) - skip) % 2) for run in runs]
+        yield binascii.a2b_hex(b"0a".join(parts))

@@ -1,0 +1,277 @@
+"""Read everything again and say whether a secret is left: with code of its own throughout.
+
+It shares the errors, the model and the way git is started with the rest, and nothing else: it lists
+objects, reads them, walks folders and undoes encodings by itself (`remediate.history.readings`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import IO
+
+from remediate.errors import GitError
+from remediate.history import git
+from remediate.history.model import (
+    Needle,
+    Progress,
+    Remnant,
+    Scope,
+    Searched,
+    Unreadable,
+    Verdict,
+    no_progress,
+)
+from remediate.history.readings import Reader, wanted
+from remediate.history.repo import Repo
+
+_WHERE = {"blob": "file", "commit": "commit-message", "tag": "tag-message", "tree": "path"}
+
+#: The names in a tree, by the length of an id in hex.
+_TREE_NAME = {
+    40: re.compile(rb"[0-7]+ ([^\0]+)\0.{20}", re.DOTALL),
+    64: re.compile(rb"[0-7]+ ([^\0]+)\0.{32}", re.DOTALL),
+}
+
+_PROGRESS_EVERY = 2000
+
+
+@dataclass
+class _Seen:
+    remnants: dict[Remnant, None] = field(default_factory=dict)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    objects: int = 0
+    bytes: int = 0
+    files: int = 0
+
+
+def verify(repo: Repo, needles: Sequence[Needle], *, progress: Progress = no_progress) -> Verdict:
+    """Whether *needles* are anywhere in *repo*: objects (named or not), git's files, work trees.
+
+    Changes nothing. What could not be read is in the verdict, which is then not clean.
+    """
+    reader = _reader(needles)
+    seen = _Seen()
+    seen.unreadable += _known_gaps(repo)
+    _objects(repo.common_dir, _every_object(repo.common_dir, seen), reader, seen, progress)
+    seen.unreadable += _missing(repo)
+    _names(repo, reader, seen)
+    folders = {tree.git_dir for tree in repo.worktrees} | {repo.common_dir}
+    for folder in sorted(folders):
+        _files(folder, "gitfile", repo, reader, seen, progress)
+    for tree in repo.worktrees:
+        if tree.path is not None:
+            _files(tree.path, "worktree", repo, reader, seen, progress)
+    return _verdict(seen, reader)
+
+
+def verify_rehearsal(
+    quarantine: Path, needles: Sequence[Needle], *, progress: Progress = no_progress
+) -> Verdict:
+    """Whether *needles* are in the objects of *quarantine*'s own, not in those that it borrows."""
+    reader = _reader(needles)
+    seen = _Seen()
+    _objects(quarantine, _own_objects(quarantine), reader, seen, progress)
+    return _verdict(seen, reader)
+
+
+def _reader(needles: Sequence[Needle]) -> Reader:
+    return Reader(wanted(needle.id, needle.secret.reveal()) for needle in needles if needle.secret)
+
+
+def _verdict(seen: _Seen, reader: Reader) -> Verdict:
+    return Verdict(
+        Scope(local=True),
+        Searched(seen.objects, seen.bytes, seen.files, reader.kinds),
+        tuple(seen.remnants),
+        tuple(dict.fromkeys(seen.unreadable)),
+    )
+
+
+def _known_gaps(repo: Repo) -> Iterator[Unreadable]:
+    if (repo.common_dir / "shallow").exists():
+        yield Unreadable("history before the clone's beginning", "the clone is shallow")
+    if repo.partial:
+        yield Unreadable("objects left at the remote", "the clone is partial")
+    borrowed = repo.common_dir / "objects" / "info" / "alternates"
+    if borrowed.is_file():
+        for line in borrowed.read_bytes().splitlines():
+            path = repo.common_dir / "objects" / os.fsdecode(line)
+            if line and not line.startswith(b"#") and not path.is_dir():
+                yield Unreadable(f"alternate {path}", "the folder it names can't be read")
+
+
+def _missing(repo: Repo) -> Iterator[Unreadable]:
+    """Objects that something names and that are not there."""
+    if repo.partial:
+        return  # said already, and each of them would be a line
+    try:
+        listed = git.run(
+            repo.common_dir,
+            "rev-list",
+            "--objects",
+            "--all",
+            "--reflog",
+            "--missing=print",
+            "--quiet",
+        )
+    except GitError as error:
+        yield Unreadable("the history as a whole", error.message)
+        return
+    for line in listed.splitlines():
+        if line.startswith(b"?"):
+            yield Unreadable(f"object {line[1:].decode('ascii', 'replace')}", "it is missing")
+
+
+def _every_object(directory: Path, seen: _Seen) -> list[bytes]:
+    child = git.start(
+        directory,
+        *("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)"),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    listed, words = child.communicate()
+    if child.returncode:
+        error = git.failed(["cat-file"], child.returncode, words)
+        seen.unreadable.append(Unreadable("the object database", error.message))
+    return [line.split()[0] for line in listed.splitlines()]
+
+
+def _own_objects(directory: Path) -> list[bytes]:
+    """Objects in the packs, and loose ones, of *directory* itself."""
+    own = []
+    for index in sorted((directory / "objects" / "pack").glob("*.idx")):
+        rows = git.run(directory, "show-index", stdin=index.read_bytes())
+        own += [row.split()[1] for row in rows.splitlines()]
+    for loose in sorted((directory / "objects").glob("[0-9a-f][0-9a-f]/*")):
+        own.append((loose.parent.name + loose.name).encode("ascii"))
+    return own
+
+
+def _objects(
+    directory: Path, oids: Sequence[bytes], reader: Reader, seen: _Seen, progress: Progress
+) -> None:
+    total = len(oids)
+    known: set[bytes] = set()
+    for kind, oid, content in _read(directory, oids, seen):
+        seen.objects += 1
+        seen.bytes += len(content)
+        if seen.objects % _PROGRESS_EVERY == 0:
+            progress("Verifying objects", seen.objects, total)
+        text = content
+        if kind == "tree":
+            # Most trees differ from another by an id: each name is looked at once.
+            fresh = set(_TREE_NAME[len(oid)].findall(content)) - known
+            known |= fresh
+            text = b"\n".join(fresh)
+        for needle, encoding in sorted(reader.find(text)):
+            remnant = Remnant(needle, _WHERE[kind], encoding, object=oid.decode("ascii"))
+            seen.remnants[remnant] = None
+
+
+def _read(
+    directory: Path, oids: Sequence[bytes], seen: _Seen
+) -> Iterator[tuple[str, bytes, bytes]]:
+    """Type, id and content of each of *oids*; one that git dies of is named, and it goes on."""
+    left = list(oids)
+    while left:
+        done = 0
+        child = git.start(directory, "cat-file", "--batch", "--buffer")
+        feeder = Thread(target=_feed, args=(child.stdin, left), daemon=True)
+        feeder.start()
+        out = child.stdout
+        assert out is not None
+        for oid in left:
+            words = out.readline().split()
+            if not words:
+                break
+            done += 1
+            if len(words) != 3:
+                seen.unreadable.append(_unreadable(oid, words[-1].decode("ascii", "replace")))
+                continue
+            content = out.read(int(words[2]))
+            if len(content) < int(words[2]):
+                done -= 1
+                break
+            out.read(1)
+            yield words[1].decode("ascii"), oid, content
+        child.kill()
+        child.wait()
+        feeder.join()
+        out.close()
+        if done < len(left):
+            seen.unreadable.append(_unreadable(left[done], "git can't read it: it is damaged"))
+            done += 1
+        left = left[done:]
+
+
+def _unreadable(oid: bytes, reason: str) -> Unreadable:
+    return Unreadable(f"object {oid.decode('ascii')}", reason)
+
+
+def _feed(into: IO[bytes], oids: Iterable[bytes]) -> None:
+    try:
+        with into:
+            for oid in oids:
+                into.write(oid + b"\n")
+    except (BrokenPipeError, ValueError):
+        return
+
+
+def _names(repo: Repo, reader: Reader, seen: _Seen) -> None:
+    """Names of refs, and of files in every index."""
+    refs = git.run(repo.common_dir, "for-each-ref", "--format=%(refname)").splitlines()
+    rows = [("ref", name) for name in refs]
+    for tree in repo.worktrees:
+        if (tree.git_dir / "index").is_file():
+            listed = git.run(tree.git_dir, "ls-files", "-z", "--sparse").split(b"\0")
+            rows += [("index", name) for name in listed if name]
+    for where, name in rows:
+        _note(reader.find(name), where, os.fsdecode(name), reader, seen)
+
+
+def _note(found: set[tuple[str, str]], where: str, path: str, reader: Reader, seen: _Seen) -> None:
+    for needle, encoding in sorted(found):
+        seen.remnants[Remnant(needle, where, encoding, path=reader.shown(path))] = None
+
+
+def _files(
+    root: Path, where: str, repo: Repo, reader: Reader, seen: _Seen, progress: Progress
+) -> None:
+    """Every file below *root* but git's object files and what is git's in a work tree."""
+    skipped = {repo.common_dir / "objects", root / ".git"}
+
+    def failed(error: OSError) -> None:
+        path = reader.shown(os.path.relpath(error.filename, root))
+        seen.unreadable.append(Unreadable(f"{where} {path}", error.strerror or "unreadable"))
+
+    for folder, folders, names in os.walk(root, onerror=failed):
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        folders[:] = sorted(name for name in folders if Path(folder, name) not in skipped)
+        for name in sorted((*names, *links)):
+            full = Path(folder, name)
+            seen.files += 1
+            if seen.files % _PROGRESS_EVERY == 0:
+                progress("Verifying files", seen.files, None)
+            path = os.path.relpath(full, root)
+            try:
+                content = _content(full)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                reason = error.strerror or "unreadable"
+                seen.unreadable.append(Unreadable(f"{where} {reader.shown(path)}", reason))
+                continue
+            found = reader.find(content) | reader.find(os.fsencode(path))
+            _note(found, where, path, reader, seen)
+
+
+def _content(full: Path) -> bytes:
+    if full.is_symlink():
+        return os.fsencode(full.readlink())
+    return full.read_bytes() if full.is_file() else b""
