@@ -1,0 +1,63 @@
+"""How a run ended: status, exit code and what is left, from the state alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remediate.errors import ExitStatus, worst
+from remediate.incident.state import State
+from remediate.model import ManualStep
+from remediate.plugins.outcome import Status
+
+_WORDS = {
+    ExitStatus.DONE: "clean",
+    ExitStatus.MANUAL: "manual",
+    ExitStatus.REMNANTS: "remnants",
+    ExitStatus.VENDOR: "refused",
+    ExitStatus.REPOSITORY: "refused",
+    ExitStatus.DECLINED: "refused",
+    ExitStatus.INTERRUPTED: "interrupted",
+}
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The end of one run."""
+
+    status: str
+    """clean, partial, manual, remnants, refused, interrupted or failed."""
+    exit: ExitStatus
+    manual: tuple[ManualStep, ...]
+
+
+def conclude(state: State, limits: list[str], *extra: ExitStatus) -> Conclusion:
+    """The conclusion for *state*, with the exit codes of whatever stopped the run in *extra*.
+
+    *limits* are the caller's own flags that left something out: with them, what would be ``clean`` is
+    ``partial``.
+    """
+    codes = {*extra, *map(_stage_exit, state.stages.values())}
+    for effect in state.effects.values():
+        if effect.pending:
+            # Cut off, and no later stage looked into it: nobody knows what came of it.
+            codes.add(ExitStatus.VENDOR)
+        match effect.outcome.status if effect.outcome else None:
+            case Status.MANUAL:
+                codes.add(ExitStatus.MANUAL)
+            case Status.REFUSED | Status.UNREACHABLE | Status.UNKNOWN:
+                fault = effect.outcome is not None and effect.outcome.data.get("fault")
+                codes.add(ExitStatus.BUG if fault else ExitStatus.VENDOR)
+            case _:
+                pass
+    if any(verdict.get("clean") is not True for verdict in state.verified.values()):
+        codes.add(ExitStatus.REMNANTS)
+    exit_status = worst(codes)
+    status = _WORDS.get(exit_status, "failed")
+    if status == "clean" and limits:
+        status = "partial"
+    return Conclusion(status, exit_status, tuple(state.manual_steps()))
+
+
+def _stage_exit(data: object) -> ExitStatus:
+    code = data.get("exit") if isinstance(data, dict) else None
+    return ExitStatus(code) if isinstance(code, int) else ExitStatus.DONE

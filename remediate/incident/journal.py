@@ -1,0 +1,228 @@
+"""The journal: the append-only log of what was meant and what happened, chained and sealed.
+
+One SQLite file (WAL, synchronous=FULL) in the incident's folder. Each row carries an HMAC over itself
+and the seal of the row before it; the newest seal, the head, is kept outside the database as well:
+beside it, and with the other incidents' heads, so that an older copy of the whole folder, put back, is
+told. The database one row ahead of a head is a crash between the writes. Anything else is tampering.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from remediate.clock import utc_now
+from remediate.errors import StateError, TamperedError
+from remediate.incident.home import write_private
+from remediate.incident.rows import SCHEMA, WITNESSED_SINCE, Kind, Row
+from remediate.model import Json
+from remediate.secret import InstallationKey
+
+_GENESIS = "0" * 64
+_TABLE = """
+CREATE TABLE IF NOT EXISTS rows (
+    seq   INTEGER PRIMARY KEY,
+    at    TEXT NOT NULL,
+    kind  TEXT NOT NULL,
+    stage TEXT,
+    key   TEXT,
+    data  TEXT NOT NULL,
+    seal  TEXT NOT NULL
+) STRICT
+"""
+
+
+class Journal:
+    """An incident's journal, open for reading and appending. Safe to append to from threads.
+
+    *witness* is where a second copy of the head is kept, outside the incident's folder. A *reader*
+    appends nothing and mends nothing, and may look while another process writes.
+
+    Raises `TamperedError` on opening where the chain does not hold, `StateError` where the file can't
+    be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        key: InstallationKey,
+        *,
+        witness: Path | None = None,
+        reader: bool = False,
+        now: Callable[[], str] = utc_now,
+    ) -> None:
+        self.path = folder / "journal.db"
+        self.head_path = folder / "journal.head"
+        self._head_paths = [self.head_path, *([witness] if witness else [])]
+        self._reader = reader
+        self._key = key
+        self._now = now
+        self._lock = threading.Lock()
+        try:
+            # Made by us first, so that SQLite does not make it with the user's umask.
+            if not self.path.exists():
+                self.path.touch(mode=0o600, exist_ok=True)
+            self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute(_TABLE)
+        except (sqlite3.Error, OSError) as error:
+            raise StateError(
+                f"The journal {self.path} can't be opened: {type(error).__name__}.",
+                hint="Check the folder's space and permissions, then: remediate resume",
+            ) from None
+        self._rows, self._seals = self._load()
+        self._whole = True
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every row so far."""
+        return tuple(self._rows)
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """The number of the last row and its seal; 0 and zeros for an empty journal."""
+        return len(self._rows), self._seals[-1]
+
+    def holds(self, seq: int, seal: str) -> bool:
+        """Whether the row *seq* is there and carries *seal*: whether (seq, seal) was once its head."""
+        return 0 <= seq < len(self._seals) and self._seals[seq] == seal
+
+    def append(
+        self,
+        kind: Kind,
+        data: Mapping[str, Json] | None = None,
+        *,
+        stage: str | None = None,
+        key: str | None = None,
+    ) -> Row:
+        """Add one row; it is on disk when this returns. Raises `StateError`."""
+        with self._lock:
+            if not self._whole:
+                # The row before was cut short, by a full disk or an interrupt: look what is there.
+                self._rows, self._seals = self._load()
+            self._whole = False
+            row = Row(len(self._rows) + 1, self._now(), str(kind), stage, key, dict(data or {}))
+            text = _canonical(row.data)
+            seal = self._key.seal(_sealed(row, text, self._seals[-1]))
+            try:
+                self._db.execute(
+                    "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (row.seq, row.at, row.kind, row.stage, row.key, text, seal),
+                )
+            except sqlite3.Error as error:
+                raise StateError(
+                    f"The journal can't be written ({type(error).__name__}); "
+                    "nothing is done that is not journalled, so the run stops here.",
+                    hint="Make room or mend the permissions, then: remediate resume",
+                ) from None
+            self._rows.append(row)
+            self._seals.append(seal)
+            for path in self._head_paths:
+                write_private(path, _head(row.seq, seal))
+            self._whole = True
+            return row
+
+    def _load(self) -> tuple[list[Row], list[str]]:
+        # Heads are read before and after the rows: a reader may be overtaken by a writer, and must not
+        # take that for tampering.
+        before = [_read_head(path) for path in self._head_paths]
+        rows: list[Row] = []
+        seals = [_GENESIS]
+        try:
+            stored = self._db.execute(
+                "SELECT seq, at, kind, stage, key, data, seal FROM rows ORDER BY seq"
+            ).fetchall()
+        except sqlite3.Error:
+            raise TamperedError(
+                f"The journal {self.path} is not a journal any more.", hint=_TAMPER_HINT
+            ) from None
+        for seq, at, kind, stage, key, text, stored_seal in stored:
+            try:
+                row = Row(seq, at, kind, stage, key, json.loads(text))
+                seal = self._key.seal(_sealed(row, text, seals[-1]))
+            except (ValueError, TypeError, RecursionError):
+                # Nothing that we wrote is unreadable, or of another type (the table was replaced).
+                row, seal = Row(len(rows) + 1, "", "", None, None, {}), ""
+            if seq != len(rows) + 1 or not seal or seal != stored_seal:
+                raise TamperedError(
+                    f"Row {row.seq} of the journal {self.path} is not what this installation wrote: "
+                    "it was edited, cut out or put elsewhere, or the installation key is another.",
+                    hint=_TAMPER_HINT,
+                )
+            rows.append(row)
+            seals.append(seal)
+        schema = _schema(rows)
+        after = [_read_head(path) for path in self._head_paths] if self._reader else before
+        for path, first, last in zip(self._head_paths, before, after, strict=True):
+            unwitnessed = path != self.head_path and 0 < schema < WITNESSED_SINCE
+            if unwitnessed and first == last == (0, _GENESIS):
+                continue
+            self._check_head(path, seals, first, last)
+        if schema > SCHEMA:
+            raise StateError(
+                "This incident was begun by a newer remediate.",
+                hint="Upgrade: pip install --upgrade remediate",
+            )
+        if not self._reader and rows:
+            for path, head in zip(self._head_paths, before, strict=True):
+                if head != (len(rows), seals[-1]):  # a crash between the row and the head
+                    write_private(path, _head(len(rows), seals[-1]))
+        return rows, seals
+
+    def _check_head(
+        self, path: Path, seals: Sequence[str], first: tuple[int, str], last: tuple[int, str]
+    ) -> None:
+        """*first* is what the head said before the rows were read, *last* what it said after."""
+        count = len(seals) - 1
+        if 0 <= first[0] <= count and seals[first[0]] == first[1] and count - 1 <= last[0]:
+            return
+        raise TamperedError(
+            f"The journal {self.path} has {count} rows and its head {path} says "
+            f"{max(first[0], 0)}: rows were removed, or the journal was rolled back or replaced.",
+            hint=_TAMPER_HINT,
+        )
+
+
+def _read_head(path: Path) -> tuple[int, str]:
+    try:
+        seq, seal = path.read_text("ascii").split()
+        return int(seq), seal
+    except FileNotFoundError:
+        return 0, _GENESIS
+    except (ValueError, OSError):
+        return -1, ""
+
+
+def _head(seq: int, seal: str) -> bytes:
+    return f"{seq} {seal}\n".encode()
+
+
+def _schema(rows: Sequence[Row]) -> int:
+    """The schema that the journal was begun under, 0 where its first row does not say."""
+    if not rows or rows[0].kind != Kind.OPENED:
+        return 0
+    schema = rows[0].data.get("schema")
+    return schema if isinstance(schema, int) and not isinstance(schema, bool) else 0
+
+
+_TAMPER_HINT = (
+    "Do not go on with this incident: keep its folder as evidence, and begin anew with "
+    "remediate run REPORT"
+)
+
+
+def _canonical(data: Mapping[str, Json]) -> str:
+    return json.dumps(data, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+
+def _sealed(row: Row, text: str, before: str) -> bytes:
+    # JSON of the list, so that no two different rows can run together into the same bytes.
+    return json.dumps([before, row.seq, row.at, row.kind, row.stage, row.key, text]).encode()

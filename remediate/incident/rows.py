@@ -1,0 +1,132 @@
+"""The journal's rows: the contract between the runner, which writes them, and the record.
+
+A row is append-only and holds no secret value. Rows are read in the order of `Row.seq`. A reader
+takes missing keys and unknown kinds calmly: an older journal has fewer, a newer one has more, and a
+crash can end one anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from remediate.model import Json
+
+SCHEMA = 2
+"""Version of the rows below. A journal begun under a higher one is refused, with "upgrade"; one begun
+under a lower one is read, and gone on with in the rows below:
+
+1. The first one. No second copy of the head, no `Kind.POLICY`.
+2. Those are there; `Kind.CUSTODY` may name several values at once.
+"""
+WITNESSED_SINCE = 2
+"""The first schema under which a journal's head is kept in a second place too."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the journal."""
+
+    seq: int
+    """Counts from 1, without a gap."""
+    at: str
+    """When it was written: UTC, RFC 3339, milliseconds, ``Z``."""
+    kind: str
+    """One of `Kind`."""
+    stage: str | None
+    """The stage that wrote it; None for rows of the incident as a whole."""
+    key: str | None
+    """The effect's key: the same for an intent and each of its outcomes."""
+    data: Mapping[str, Json]
+    """What `Kind` says for the kind."""
+
+
+class Kind(StrEnum):
+    """Every kind of row, with what its `Row.data` holds. ``|null`` marks what may be null."""
+
+    OPENED = "opened"
+    """``{schema, incident, version, repository: path, remote: URL without userinfo|null,
+    started_by, report: {name, format}, options: {…}, severity}``. The first row, once."""
+    SECRET = "secret"  # noqa: S105 - the name of a kind of row
+    """``{fingerprint, kind, rules: [], detected_at|null, locations: [{commit, path, start_line,
+    end_line, url, date}]}``. One row for each distinct leaked value."""
+    CREDENTIAL = "credential"
+    """``{id, provider, kind, parts: {part: fingerprint}, public_id|null, account|null, labels: {}}``."""
+    FACT = "fact"
+    """``{credential|null, topic, known: {}, unknown: {}, evidence: [{probe, saw, at}]}``. `Row.stage`
+    is the stage that learned it; `topic` is one of `Topic` or a stage's own."""
+    INTENT = "intent"
+    """``{action, subject, detail: {}}``: about to be done. `action` is one of `Action`; `subject` is
+    a credential's id, a ref or a path."""
+    OUTCOME = "outcome"
+    """``{status, summary, reason, evidence: [], data: {}, manual|null}``: a
+    `remediate.plugins.outcome.Outcome` as it is. A later one of the same key supersedes."""
+    STAGE_STARTED = "stage-started"
+    """``{}``."""
+    STAGE_FINISHED = "stage-finished"
+    """``{status, summary}``, status ``done``, ``waiting`` (manual steps, or a vendor that refused) or
+    ``failed``; a failed one has ``exit``, ``message`` and ``hint`` too."""
+    STAGE_SKIPPED = "stage-skipped"
+    """``{reason}``."""
+    REHEARSED = "rehearsed"
+    """``{commits_total, commits_rewritten, blobs, refs: [{name, old, new}], lost: [{kind, object}],
+    places: [Place], searched: {}, unreadable: [{what, reason}]}``."""
+    VERIFIED = "verified"
+    """``{scope: {local, remote_refs, remote_by_id, copies}, clean, searched: {}, remnants: [],
+    unreadable: [], when}``. `when` is ``after-purge``, ``after-push`` or ``new-value``."""
+    CUSTODY = "custody"
+    """``{fingerprint, purpose, action}``. `action` is ``put``, ``take`` or ``emptied``. Where several
+    values are taken at once, ``fingerprint`` is empty and ``fingerprints: []`` names them."""
+    RESUMED = "resumed"
+    """``{version, by, options: {…}}``: a further run of the same incident."""
+    POLICY = "policy"
+    """``{source|null, sha256|null, signers: {path, sha256}|null, settings: {}, changed: []}``: what was
+    allowed from here on, at the opening and at each resume; ``changed`` names what is other than
+    in the row of this kind before it."""
+    REFUSAL = "refusal"
+    """``{asked, why}``: something that was asked for and not done, for an auditor."""
+    ADVICE = "advice"
+    """``{text}``: good to do, wanted by nobody; never a manual step."""
+    UNDONE = "undone"
+    """``{summary}``: everything of history is back as it was."""
+    CONCLUDED = "concluded"
+    """``{status, exit}``: how one run ended; the incident may go on with another."""
+    CLOSED = "closed"
+    """``{status, exit}``: nothing is left to do, custody is empty."""
+
+
+class Topic(StrEnum):
+    """What a fact is about."""
+
+    IDENTITY = "identity"
+    """Whose credential it is: ``account``, ``owner``, ``name``, ``created``."""
+    PRESERVED = "preserved"
+    """What dies with it."""
+    REACH = "reach"
+    """What it may do: ``scopes``, ``policies``."""
+    EXPOSURE = "exposure"
+    """How far it was out: ``introduced``, ``first_out`` (RFC 3339), ``public``."""
+    AUTHORITY = "authority"
+    """Why it may, or may not, be acted on."""
+    FOOTHOLDS = "footholds"
+    """``footholds: [{what, id, at, why}]``."""
+    EVENTS = "events"
+    """``events: [{at, what, who, from, suspicious}]``."""
+
+
+class Action(StrEnum):
+    """What an intent means to do."""
+
+    REVOKE = "revoke"
+    REISSUE = "reissue"
+    STORE = "store"
+    DEPLOY = "deploy"
+    CHECK_NEW = "check-new"
+    DELETE = "delete"
+    BACK_UP = "back-up"
+    APPLY = "apply"
+    PURGE = "purge"
+    PUSH = "push"
+    APPROVE = "approve"
+    """A second person's signature on a stage (the subject): waited for, then there."""

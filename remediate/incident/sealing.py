@@ -1,0 +1,167 @@
+"""Encryption at rest: one age key pair an incident, unlocked by the OS keyring or by the user's key.
+
+Custody and the backup are encrypted to the pair's recipient (age, https://age-encryption.org/v1);
+the identity that opens them lies in a safe OS keyring, or in the incident's folder wrapped under a key
+made from the user's passphrase or key file (scrypt, RFC 7914; ChaCha20-Poly1305, RFC 8439). With
+neither there is no pair: values stay in memory.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyrage
+
+from remediate.errors import CustodyError, StateError
+from remediate.incident.home import write_private
+from remediate.keyrings import safe_keyring
+from remediate.secret import Secret
+
+_SERVICE = "remediate"
+_N, _R, _P = 2**15, 8, 1  # about 0.1 s and 32 MB: OWASP's floor for interactive scrypt is 2**15
+
+
+@dataclass(frozen=True)
+class Seal:
+    """An incident's key pair. The identity is None until it is unlocked."""
+
+    recipient: pyrage.x25519.Recipient
+    identity: pyrage.x25519.Identity
+    held_by: str
+    """``keyring`` or ``key``: what a person needs in order to open it again."""
+
+
+def read_key_file(path: Path) -> Secret:
+    """The key that a file holds: its bytes without the last newline. Raises `CustodyError`."""
+    try:
+        value = path.read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        raise CustodyError(
+            f"The key file {path} can't be read: {error.strerror}.", hint="Give --key-file FILE."
+        ) from None
+    if len(value) < 8:
+        raise CustodyError(
+            f"The key file {path} holds fewer than 8 bytes; that is no protection.",
+            hint="Make one: head -c 32 /dev/urandom | base64 > KEY && chmod 600 KEY",
+        )
+    return Secret(value)
+
+
+def make(folder: Path, key: Secret | None, *, name: str) -> Seal | None:
+    """A new key pair for the incident *name*; None where nothing safe can hold its identity."""
+    identity = pyrage.x25519.Identity.generate()
+    recipient = identity.to_public()
+    wrap: dict[str, Any]
+    if key is not None:
+        wrap = _wrap(str(identity).encode(), key)
+        held_by = "key"
+    else:
+        ring = safe_keyring()
+        if ring is None:
+            return None
+        ring.set_password(_SERVICE, name, str(identity))
+        if ring.get_password(_SERVICE, name) != str(identity):
+            return None
+        wrap = {"kind": "keyring"}
+        held_by = "keyring"
+    document = {"version": 1, "recipient": str(recipient), "wrap": wrap}
+    write_private(folder / "seal.json", json.dumps(document).encode() + b"\n")
+    return Seal(recipient, identity, held_by)
+
+
+def exists(folder: Path) -> bool:
+    """Whether the incident has a key pair."""
+    return (folder / "seal.json").exists()
+
+
+def wants_key(folder: Path) -> bool:
+    """Whether the incident's key pair is opened by a key of the user's, and not by the keyring."""
+    try:
+        return bool(json.loads((folder / "seal.json").read_bytes())["wrap"]["kind"] == "key")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def unlock(folder: Path, key: Secret | None, *, name: str) -> Seal:
+    """The incident's key pair. Raises `CustodyError` where its key is missing or wrong."""
+    try:
+        document = json.loads((folder / "seal.json").read_bytes())
+        recipient = pyrage.x25519.Recipient.from_str(document["recipient"])
+        wrap = document["wrap"]
+        kind = wrap["kind"]
+    except (OSError, ValueError, KeyError, TypeError, pyrage.RecipientError):
+        raise StateError(
+            f"{folder / 'seal.json'} is damaged; what was sealed with it can't be opened.",
+            hint="Restore the file from a backup, or go on with: remediate resume --report FILE",
+        ) from None
+    if kind == "keyring":
+        ring = safe_keyring()
+        text = ring.get_password(_SERVICE, name) if ring is not None else None
+        if text is None:
+            raise CustodyError(
+                "The OS keyring that holds this incident's key can't be opened here.",
+                hint="Unlock the keyring, or go on with: remediate resume --report FILE",
+            )
+        return Seal(recipient, pyrage.x25519.Identity.from_str(text), "keyring")
+    if key is None:
+        raise CustodyError(
+            "This incident's values are sealed with a key of yours, and none was given.",
+            hint="Give --key-file FILE or set REMEDIATE_KEY_FILE to the file used before.",
+        )
+    return Seal(recipient, pyrage.x25519.Identity.from_str(_unwrap(wrap, key)), "key")
+
+
+def forget(folder: Path, *, name: str) -> None:
+    """Destroy the identity: whatever was sealed with it stays closed for good."""
+    (folder / "seal.json").unlink(missing_ok=True)
+    ring = safe_keyring()
+    if ring is not None and ring.get_password(_SERVICE, name) is not None:
+        ring.delete_password(_SERVICE, name)
+
+
+def _derive(key: Secret, salt: bytes, n: int, r: int, p: int) -> bytes:
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+    return Scrypt(salt=salt, length=32, n=n, r=r, p=p).derive(key.reveal())
+
+
+def _wrap(value: bytes, key: Secret) -> dict[str, Any]:
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+    salt, nonce = os.urandom(16), secrets.token_bytes(12)
+    sealed = ChaCha20Poly1305(_derive(key, salt, _N, _R, _P)).encrypt(nonce, value, b"remediate 1")
+    return {
+        "kind": "key",
+        "kdf": "scrypt",
+        "n": _N,
+        "r": _R,
+        "p": _P,
+        "salt": base64.b64encode(salt).decode(),
+        "nonce": base64.b64encode(nonce).decode(),
+        "sealed": base64.b64encode(sealed).decode(),
+    }
+
+
+def _unwrap(wrap: dict[str, Any], key: Secret) -> str:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+    try:
+        n, r, p = int(wrap["n"]), int(wrap["r"]), int(wrap["p"])
+        # A doctored file must not make us eat the machine's memory.
+        if not (n <= 2**20 and r <= 16 and p <= 4):
+            raise ValueError
+        derived = _derive(key, base64.b64decode(wrap["salt"]), n, r, p)
+        nonce, sealed = base64.b64decode(wrap["nonce"]), base64.b64decode(wrap["sealed"])
+        return ChaCha20Poly1305(derived).decrypt(nonce, sealed, b"remediate 1").decode("ascii")
+    except (InvalidTag, ValueError, KeyError, TypeError):
+        raise CustodyError(
+            "The key given is not the one that this incident was sealed with.",
+            hint="Give --key-file FILE or set REMEDIATE_KEY_FILE to the file used before.",
+        ) from None
