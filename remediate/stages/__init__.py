@@ -1,0 +1,1 @@
+"""The pipeline, one module a stage. A stage is found by being here: add a file, change none."""

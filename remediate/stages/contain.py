@@ -1,0 +1,66 @@
+"""Contain: the credential is refused by its vendor from now on. What matters most, as early as can be."""
+
+from __future__ import annotations
+
+from remediate.errors import DeclinedError, ManualStepsError
+from remediate.incident.run import Run
+from remediate.model import Credential
+from remediate.plugins.outcome import Status
+from remediate.stages.authority import may_act
+from remediate.stages.interface import DONE, WAITING, Result, Stage
+from remediate.stages.killing import kill
+
+
+def act(run: Run) -> Result:
+    """Disable what is revoke-first. Raises `DeclinedError`, or `ManualStepsError` for too many."""
+    first = [
+        c for c in run.credentials() if run.policy.for_credential(c).strategy == "revoke-first"
+    ]
+    later = len(run.credentials()) - len(first)
+    ours = [c for c in first if may_act(run, c) is None]
+    _limit(run, ours)
+    open_ones = [c for c in ours if not _settled(run, c)]
+    if open_ones and not run.asks.confirm(
+        f"Kill {_names(open_ones)} now?",
+        option="--yes",
+        default=True,
+        why="A leaked key is tried by strangers within minutes. Applications that use it stop "
+        "working until they have the new one.",
+    ):
+        raise DeclinedError(
+            "Nothing was killed: you said no. The leaked credentials still work.",
+            hint="When you are ready: remediate resume",
+        )
+    results = kill(run, first)
+    dead = sum(outcome.status.settled for outcome in results.values())
+    text = f"{dead} of {len(results)} credentials are dead"
+    if later:
+        text += f"; {later} die after their successors are in place"
+    left = any(not o.status.settled and o.status is not Status.SKIPPED for o in results.values())
+    return Result(WAITING if left else DONE, text)
+
+
+def _limit(run: Run, ours: list[Credential]) -> None:
+    most = run.policy.max_revocations
+    if len(ours) > most:
+        run.refuse(f"revoke {len(ours)} credentials", f"max_revocations is {most}")
+        raise ManualStepsError(
+            f"{len(ours)} credentials would be killed in one run, and policy allows {most}; "
+            "none was.",
+            hint="Look through the report. If it is right, set max_revocations in remediate.toml "
+            f"([incident]) to {len(ours)}, then: remediate resume",
+        )
+
+
+def _settled(run: Run, credential: Credential) -> bool:
+    outcome = run.state.outcome(f"revoke/{credential.id}")
+    return outcome is not None and outcome.status.settled
+
+
+def _names(credentials: list[Credential]) -> str:
+    shown = [f"{c.kind} {c.public_id or c.id.split(':', 1)[-1]}" for c in credentials[:3]]
+    more = len(credentials) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+STAGE = Stage("contain", 30, "Kill the credential at its provider", act, vendors=True)

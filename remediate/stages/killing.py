@@ -1,0 +1,72 @@
+"""Killing credentials: the one way in which contain (revoke-first) and recover (replace-first) do it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+from remediate.incident.policy import CredentialPolicy
+from remediate.incident.run import Run
+from remediate.model import Credential, ManualStep
+from remediate.plugins.outcome import Outcome, Status
+from remediate.plugins.provider import Revokes
+from remediate.stages.authority import may_act
+
+
+def kill(run: Run, credentials: Sequence[Credential]) -> dict[str, Outcome]:
+    """Revoke *credentials*, those of one provider and one policy together; credential id to outcome."""
+    results: dict[str, Outcome] = {}
+    batches: dict[tuple[str, CredentialPolicy], list[Credential]] = {}
+    for credential in credentials:
+        no = may_act(run, credential)
+        if no is None and not isinstance(run.provider(credential), Revokes):
+            no = _by_hand(credential)
+        if no is None:
+            table = run.policy.for_credential(credential)
+            batches.setdefault((credential.provider, table), []).append(credential)
+        else:
+            results[credential.id] = run.effect(
+                "revoke", credential.id, functools.partial(_same, no), key=_key(credential)
+            )
+    for batch in batches.values():
+        results |= _batch(run, batch)
+    return results
+
+
+def _batch(run: Run, batch: Sequence[Credential]) -> dict[str, Outcome]:
+    provider = run.provider(batch[0])
+    assert isinstance(provider, Revokes)
+    by_id = {credential.id: credential for credential in batch}
+
+    def revoke(ids: Sequence[str]) -> Mapping[str, Outcome]:
+        held = [run.held(by_id[name], "revoke") for name in ids]
+        return provider.revoke(held, run.vendor(by_id[ids[0]]))
+
+    # No reconcile: `Revokes.revoke` is safe to repeat on what is dead already.
+    return run.effects({c.id: _key(c) for c in batch}, "revoke", revoke)
+
+
+def _same(outcome: Outcome) -> Outcome:
+    return outcome
+
+
+def _key(credential: Credential) -> str:
+    return f"revoke/{credential.id}"
+
+
+def _by_hand(credential: Credential) -> Outcome:
+    return Outcome(
+        Status.MANUAL,
+        f"{credential.id} has to be killed by hand",
+        reason="no provider knows this kind of value",
+        manual=ManualStep(
+            id=f"revoke-{credential.id.replace(':', '-')}",
+            title="Revoke this secret where it was issued",
+            why="remediate does not know who issued it.",
+            instructions=(
+                "Find out what it opens: the places that the record names say where it was used.",
+                "Change or revoke it there.",
+                "Until then it stays open in the record.",
+            ),
+        ),
+    )

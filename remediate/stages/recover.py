@@ -1,0 +1,220 @@
+"""Recover: issue the successor, put it where applications read it, deploy, and see that it works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from remediate.errors import UsageError
+from remediate.incident.run import Run
+from remediate.incident.state import Effect
+from remediate.model import Credential, Json, ManualStep
+from remediate.plugins.outcome import Outcome, Status
+from remediate.plugins.provider import Accepts, Reissued, Reissues
+from remediate.secret import Secret
+from remediate.stages.authority import may_act
+from remediate.stages.delivery import deliver
+from remediate.stages.interface import DONE, WAITING, Result, Stage
+from remediate.stages.killing import kill
+from remediate.stages.newvalues import look_for_new_values
+from remediate.stages.triage import footholds
+
+MOST_REISSUES = 2
+"""How often a successor is asked for at most: a second time where the first was lost in a crash."""
+
+
+def act(run: Run) -> Result:
+    """Each credential by itself: one that waits does not hold up the others."""
+    replaced = waiting = 0
+    for credential in run.credentials():
+        if may_act(run, credential) is not None:
+            continue
+        outcome = _successor(run, credential)
+        new = run.successor(credential)
+        if new is None or not outcome.status.settled:
+            waiting += outcome.status is not Status.SKIPPED
+            continue
+        if not deliver(run, credential, new):
+            waiting += 1
+            continue
+        if run.policy.for_credential(credential).strategy == "replace-first":
+            dead = kill(run, [credential])[credential.id]
+            waiting += not dead.status.settled
+        replaced += 1
+    nowhere = look_for_new_values(run)
+    text = f"{replaced} credentials replaced" + (f", {waiting} wait" if waiting else "")
+    if not nowhere:
+        return Result(WAITING, f"{text}; a new value stands where it does not belong")
+    return Result(WAITING if waiting else DONE, text)
+
+
+def _successor(run: Run, credential: Credential) -> Outcome:
+    """The effect that issues the successor, or the manual step that stands for it."""
+    key = f"reissue/{credential.id}"
+    table = run.policy.for_credential(credential)
+    provider = run.provider(credential)
+    if not table.stores:
+        return run.effect("reissue", credential.id, lambda: _no_store(credential), key=key)
+    if footholds(run, credential.id) and not table.insist:
+        return run.effect("reissue", credential.id, lambda: _foothold(run, credential), key=key)
+    if not isinstance(provider, Reissues):
+        return run.effect("reissue", credential.id, lambda: _by_hand(credential), key=key)
+    known = run.state.outcome(key)
+    if known is not None and known.status.settled and run.successor(credential) is not None:
+        return known
+    if known is not None and known.manual is not None and isinstance(provider, Accepts):
+        handed = run.handed.get(known.manual.id)
+        if handed is not None:
+            return _accept(run, credential, known, provider, handed, key)
+    held = run.held(credential, "reissue")
+    vendor = run.vendor(credential)
+    before = provider.before_reissue(held, vendor)
+
+    def make() -> Outcome:
+        return _absorb(run, credential, provider.reissue(held, vendor))
+
+    def reconcile(effect: Effect) -> Outcome | None:
+        made = run.successor(credential)
+        if made is not None and all(f in run.custody for f in made.parts.values()):
+            return Outcome(
+                Status.DONE,
+                f"Issued {made.public_id or 'a successor'} before the interruption",
+                data={"public_id": made.public_id},
+            )
+        snapshot = effect.detail.get("before")
+        found = provider.reconcile_reissue(
+            held, snapshot if isinstance(snapshot, Mapping) else {}, vendor
+        )
+        if not found.status.settled:
+            return found
+        if run.attempts(key) >= MOST_REISSUES:
+            return Outcome(
+                Status.MANUAL,
+                f"No third successor is asked for in place of {credential.id}",
+                reason="two were asked for and lost",
+                manual=_by_hand(credential).manual,
+            )
+        return None
+
+    outcome = run.effect(
+        "reissue",
+        credential.id,
+        make,
+        key=key,
+        detail={"before": dict(before)},
+        reconcile=reconcile,
+    )
+    step = outcome.manual
+    if step is not None and step.takes_value and isinstance(provider, Accepts):
+        typed = run.asks.secret(
+            f"{step.title} at {step.url}, then paste it here "
+            "(nothing is shown; Enter alone to do it later)",
+            option=f"remediate resume --value {step.id}",
+        )
+        if typed is not None:
+            run.handed[step.id] = typed
+            return _accept(run, credential, outcome, provider, typed, key)
+    return outcome
+
+
+def _accept(
+    run: Run,
+    credential: Credential,
+    waiting: Outcome,
+    provider: Accepts,
+    value: Secret,
+    key: str,
+) -> Outcome:
+    """Take in a value that a person brought. Raises `UsageError` where it is not usable."""
+
+    def take() -> Outcome:
+        made = provider.accept(run.held(credential, "reissue"), value, run.vendor(credential))
+        if not made.values:
+            return replace(waiting, reason=made.outcome.reason or made.outcome.summary)
+        return _absorb(run, credential, made)
+
+    outcome = run.effect("reissue", credential.id, take, key=key)
+    assert waiting.manual is not None
+    run.handed.pop(waiting.manual.id, None)
+    if outcome.manual is not None:
+        raise UsageError(
+            f"The new value was not taken: {outcome.reason}",
+            hint=f"Bring another one: remediate resume --value {waiting.manual.id}",
+        )
+    return outcome
+
+
+def _absorb(run: Run, credential: Credential, made: Reissued) -> Outcome:
+    """New values into custody first of all, then the successor into the journal."""
+    if not made.values:
+        return made.outcome
+    parts = list(made.values)
+    names = run.keep([made.values[part] for part in parts], "new value")
+    fingerprints = dict(zip(parts, names, strict=True))
+    run.succeed(
+        credential,
+        Credential(
+            id=f"{credential.provider}:{made.public_id or names[0][:12]}",
+            provider=credential.provider,
+            kind=credential.kind,
+            parts=fingerprints,
+            public_id=made.public_id,
+            account=credential.account,
+        ),
+    )
+    data: dict[str, Json] = {**made.outcome.data, "public_id": made.public_id}
+    return replace(made.outcome, data=data)
+
+
+def _no_store(credential: Credential) -> Outcome:
+    return Outcome(
+        Status.MANUAL,
+        f"Nothing new was issued in place of {credential.id}",
+        reason="policy names no store for it",
+        manual=ManualStep(
+            id=f"place-{credential.id.replace(':', '-')}",
+            title=f"Give whatever needs the {credential.kind} a new one",
+            why="No store is named for it, so nobody told remediate where applications read it.",
+            instructions=(
+                (
+                    f'Name its stores in remediate.toml: [[credential]] match = "{credential.kind}", '
+                    'stores = ["…"]'
+                ),
+                "Then: remediate resume",
+            ),
+        ),
+    )
+
+
+def _foothold(run: Run, credential: Credential) -> Outcome:
+    return Outcome(
+        Status.MANUAL,
+        f"Nothing new was issued in place of {credential.id}",
+        reason="there are signs that somebody else got in",
+        manual=ManualStep(
+            id=f"foothold-{credential.id.replace(':', '-')}",
+            title="Look at what was left behind before a new key is issued",
+            why="A new key for an owner that somebody else controls would be theirs too.",
+            instructions=(
+                *(f"Look at: {found}" for found in footholds(run, credential.id)[:10]),
+                "When it is gone, or is yours: insist = true in its [[credential]] table",
+                "Then: remediate resume",
+            ),
+        ),
+    )
+
+
+def _by_hand(credential: Credential) -> Outcome:
+    return Outcome(
+        Status.MANUAL,
+        f"A successor of {credential.id} has to be made by hand",
+        reason="no provider can issue this kind",
+        manual=ManualStep(
+            id=f"replace-{credential.id.replace(':', '-')}",
+            title=f"Make a new {credential.kind} and put it where applications read it",
+            why="remediate knows no way to issue one.",
+        ),
+    )
+
+
+STAGE = Stage("recover", 50, "Issue the new one and put it in place", act, vendors=True)
