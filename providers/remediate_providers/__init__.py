@@ -1,0 +1,1 @@
+"""The providers, stores and local vendors that ship with remediate: one folder a vendor."""
