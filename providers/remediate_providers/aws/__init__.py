@@ -1,0 +1,1 @@
+"""Amazon Web Services: access keys, Secrets Manager, SSM parameters, and a local stand-in."""
