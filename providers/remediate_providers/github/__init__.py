@@ -1,0 +1,1 @@
+"""GitHub: its tokens, and the places where it keeps secrets."""

@@ -1,0 +1,244 @@
+"""GitHub Actions secrets, of a repository or of one of its environments.
+
+``github-actions:OWNER/REPO#NAME`` and ``github-actions:OWNER/REPO@ENVIRONMENT#NAME``. A value is sealed with
+the place's public key before it leaves, and can't be read back by anybody: that it arrived is proven by its
+``updated_at``. https://docs.github.com/rest/actions/secrets
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from remediate.errors import UsageError
+from remediate.http import Answer, HttpError
+from remediate.model import Json
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Evidence, Outcome, Status
+from remediate.plugins.store import Target
+from remediate.secret import Secret
+from remediate_providers.github import responder
+from remediate_providers.github.server import Api
+
+LARGEST = 48 * 1024
+"""Bytes of a value that GitHub takes (https://docs.github.com/actions/reference/limits)."""
+TICK = 1.1
+"""Seconds until ``updated_at``, which counts whole seconds, must have moved."""
+
+_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
+_REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+_FORM = "github-actions:OWNER/REPO#NAME or github-actions:OWNER/REPO@ENVIRONMENT#NAME"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where secrets lie: a repository, or an environment of it."""
+
+    owner: str
+    repository: str
+    environment: str | None
+
+    @property
+    def path(self) -> str:
+        """The address of its secrets, without a slash at the end."""
+        base = f"/repos/{quote(self.owner, safe='')}/{quote(self.repository, safe='')}"
+        if self.environment is None:
+            return f"{base}/actions/secrets"
+        return f"{base}/environments/{quote(self.environment, safe='')}/secrets"
+
+    @property
+    def permission(self) -> str:
+        """What a token needs here."""
+        kind = "Secrets" if self.environment is None else "Environments"
+        return (
+            f"a fine-grained token with {kind}: write on it, or a classic one with the scope repo"
+        )
+
+    def __str__(self) -> str:
+        name = f"{self.owner}/{self.repository}"
+        return name if self.environment is None else f"{name}@{self.environment}"
+
+
+class ActionsSecretsStore:
+    """Puts values where workflows read them as ``secrets.NAME``."""
+
+    scheme = "github-actions"
+
+    def validate(self, target: Target) -> None:
+        """Raises `UsageError` where the repository or a name is none that GitHub takes."""
+        _place(target)
+        if not target.keys:
+            raise UsageError(f"{target.spec} names no secret.", hint=f"Write it as {_FORM}.")
+        for name, _part in target.keys:
+            if not _NAME.fullmatch(name) or name.upper().startswith("GITHUB_"):
+                raise UsageError(
+                    f"{target.spec}: GitHub takes no secret named {name}.",
+                    hint="Letters, digits and underscores, no digit first, and no GITHUB_ in front.",
+                )
+
+    def put(self, target: Target, values: Mapping[str, Secret], vendor: VendorContext) -> Outcome:
+        """Seal and write each value. Several names are written one after the other: it is not atomic."""
+        place = _place(target)
+        wanted = target.assign(values)
+        large = [name for name, value in wanted.items() if len(value.reveal()) > LARGEST]
+        if large:
+            reason = f"{', '.join(large)}: GitHub takes {LARGEST // 1024} KB at most"
+            return Outcome(Status.REFUSED, f"Nothing was written to {place}", reason=reason)
+        with Api(vendor) as api:
+            own = responder.token(vendor, api.server)
+            if own is None:
+                reason = f"{place} wants a token of yours: {responder.HOW} ({place.permission})"
+                return Outcome(Status.REFUSED, f"Nothing was written to {place}", reason=reason)
+            return _Writing(api, place, own, vendor).all(wanted)
+
+    def holds(
+        self,
+        target: Target,  # noqa: ARG002
+        values: Mapping[str, Secret],  # noqa: ARG002
+        vendor: VendorContext,  # noqa: ARG002
+    ) -> bool | None:
+        """None: GitHub shows a secret's value to nobody."""
+        return None
+
+
+class _StopError(Exception):
+    """A call that ends the writing."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class _Writing:
+    """One `put`: what was written so far, and what was seen."""
+
+    def __init__(self, api: Api, place: Place, own: Secret, vendor: VendorContext) -> None:
+        self._api = api
+        self._place = place
+        self._own = own
+        self._vendor = vendor
+        self._evidence: list[Evidence] = []
+        self._written: dict[str, Json] = {}
+
+    def all(self, wanted: Mapping[str, Secret]) -> Outcome:
+        """Write each, and say what came of it."""
+        try:
+            key_id, key = self._public_key()
+            for name, value in wanted.items():
+                self._one(name, _seal(value, key), key_id)
+        except _StopError as stop:
+            done = ", ".join(self._written) or "Nothing"
+            return Outcome(
+                stop.status,
+                f"{done} was written to {self._place}, and no more",
+                reason=stop.reason,
+                evidence=tuple(self._evidence),
+                data={"updated_at": self._written},
+            )
+        names = ", ".join(self._written)
+        return Outcome(
+            Status.DONE,
+            f"Wrote {names} to {self._place}. GitHub shows no value; it says when each was updated",
+            evidence=tuple(self._evidence),
+            data={"updated_at": self._written},
+        )
+
+    def _public_key(self) -> tuple[str, bytes]:
+        answer = self._call("GET", "public-key")
+        data = answer.json()
+        if answer.status == 200 and isinstance(data, dict):
+            try:
+                key = base64.b64decode(str(data["key"]), validate=True)
+            except (KeyError, ValueError, binascii.Error):
+                key = b""
+            if len(key) == 32 and data.get("key_id"):
+                return str(data["key_id"]), key
+        if answer.status == 200:
+            raise _StopError(
+                Status.UNREACHABLE, f"{self._api.server.host} gave no usable public key"
+            )
+        raise self._stop(answer)
+
+    def _one(self, name: str, sealed: str, key_id: str) -> None:
+        before = self._updated(name)
+        after = self._write(name, sealed, key_id)
+        if (
+            before is not None
+            and after is not None
+            and after <= before
+            and self._api.patience.wait(TICK)
+        ):
+            # Within the same second of GitHub's clock nothing is proven. Writing again is harmless.
+            after = self._write(name, sealed, key_id)
+        if after is None or (before is not None and after <= before):
+            raise _StopError(
+                Status.UNKNOWN,
+                f"GitHub took {name}, but its updated_at did not move: "
+                "look whether something else holds it",
+            )
+        self._written[name] = after
+        self._evidence.append(
+            Evidence(
+                f"GET {self._place.path}/{name} at {self._api.server.host}",
+                f"updated_at {after}, before {before or 'there was none'}",
+                self._vendor.now(),
+            )
+        )
+
+    def _write(self, name: str, sealed: str, key_id: str) -> str | None:
+        answer = self._call("PUT", name, {"encrypted_value": sealed, "key_id": key_id})
+        if answer.status not in (201, 204):
+            raise self._stop(answer)
+        return self._updated(name)
+
+    def _updated(self, name: str) -> str | None:
+        """When the secret was last written (RFC 3339, whole seconds); None where there is none."""
+        answer = self._call("GET", name)
+        if answer.status == 404:
+            return None
+        data = answer.json()
+        if answer.status != 200 or not isinstance(data, dict):
+            raise self._stop(answer)
+        return str(data.get("updated_at", ""))
+
+    def _call(self, method: str, name: str, json: Mapping[str, str] | None = None) -> Answer:
+        path = f"{self._place.path}/{quote(name, safe='')}"
+        try:
+            # Writing the same value twice is harmless.
+            return self._api.ask(method, path, self._own, repeat=True, json=json)
+        except HttpError as error:
+            raise _StopError(Status.UNREACHABLE, self._api.refusal(error)) from None
+
+    def _stop(self, answer: Answer) -> _StopError:
+        reason = self._api.refusal(answer)
+        if answer.status == 401:
+            reason += ". Your own token may be the one that was just revoked: " + responder.HOW
+        elif answer.status in (403, 404) and not answer.limited:
+            reason += f". Needed on {self._place}: {self._place.permission}"
+        down = answer.status >= 500 or answer.limited or answer.status == 200
+        return _StopError(Status.UNREACHABLE if down else Status.REFUSED, reason)
+
+
+def _seal(value: Secret, key: bytes) -> str:
+    """The value as a libsodium sealed box for *key*, base64."""
+    from nacl.public import PublicKey, SealedBox
+
+    return base64.b64encode(SealedBox(PublicKey(key)).encrypt(value.reveal())).decode()
+
+
+def _place(target: Target) -> Place:
+    name, at, environment = target.place.partition("@")
+    owner, _, repository = name.partition("/")
+    whole = _OWNER.fullmatch(owner) and _REPOSITORY.fullmatch(repository)
+    if not whole or repository in (".", "..") or (at and not environment):
+        raise UsageError(
+            f"{target.spec} names no repository that can be on GitHub.",
+            hint=f"Write it as {_FORM}.",
+        )
+    return Place(owner, repository, environment if at else None)

@@ -1,0 +1,78 @@
+"""The GitHub provider: what it can do for each of GitHub's tokens, and where each part is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from remediate.model import Json
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Check, Facts, Outcome, Status
+from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
+from remediate.secret import Secret
+from remediate_providers.github import evidence, facts, replace, responder, revoke, tokens
+from remediate_providers.github.probe import look
+from remediate_providers.github.server import Api, Server
+
+
+class GitHubProvider:
+    """Personal access tokens of both sorts, OAuth tokens, and the tokens of GitHub Apps."""
+
+    name = tokens.PROVIDER
+    kinds: Sequence[Kind] = tokens.KINDS
+
+    def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
+        """Each value that has the shape of a GitHub token."""
+        return tokens.identify(found)
+
+    def describe(self, held: Held, vendor: VendorContext) -> Facts:
+        """Owner, scopes, expiry."""
+        return facts.describe(held, vendor)
+
+    def check(self, held: Held, vendor: VendorContext) -> Check:
+        """``GET /user`` with the token: only ``401 Bad credentials`` means dead."""
+        token = held.values.get(tokens.PART)
+        if token is None:
+            return Check(None, reason="its value is not at hand")
+        with Api(vendor) as api:
+            return look(api, held.credential.kind, token, vendor, patient=True).check
+
+    def preserve(self, held: Held, vendor: VendorContext) -> Facts:
+        """What `describe` tells, its owner's organisations, and its hash for their audit logs."""
+        return facts.preserve(held, vendor)
+
+    def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:
+        """Bulk revocation without authentication, then looking until each is refused."""
+        return revoke.revoke(batch, vendor)
+
+    def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:  # noqa: ARG002
+        """Nothing: a person makes the new one."""
+        return {}
+
+    def reissue(self, held: Held, vendor: VendorContext) -> Reissued:
+        """The page where a person makes the new one, prefilled as far as it allows."""
+        return replace.reissue(held, vendor)
+
+    def reconcile_reissue(
+        self,
+        held: Held,
+        before: Mapping[str, Json],  # noqa: ARG002
+        vendor: VendorContext,  # noqa: ARG002
+    ) -> Outcome:
+        """Nothing can have been made: no call of ours makes tokens."""
+        return Outcome(Status.UNCHANGED, f"No successor of {held.id} was made by us")
+
+    def accept(self, held: Held, value: Secret, vendor: VendorContext) -> Reissued:
+        """A GitHub token, not the old one, that GitHub accepts for the same account."""
+        return replace.accept(held, value, vendor)
+
+    def confirm(self, new: Held, vendor: VendorContext) -> Check:
+        """``GET /user`` with the new token."""
+        return replace.confirm(new, vendor)
+
+    def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
+        """Organisations' audit logs by the token's hash."""
+        return evidence.investigate(held, since, vendor)
+
+    def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
+        """``GITHUB_TOKEN``, ``GH_TOKEN``, what ``gh auth token`` prints."""
+        return responder.tokens(vendor, Server.of(vendor.environment))

@@ -1,0 +1,157 @@
+"""A local GitHub, a responder's surroundings, and tokens held for an effect."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from remediate.model import Credential, Json
+from remediate.plugins.context import VendorContext
+from remediate.plugins.provider import Found, Held
+from remediate.secret import InstallationKey, Secret
+from remediate_providers.github.local import LocalGitHub, RunningGitHub
+from remediate_providers.github.provider import GitHubProvider
+from remediate_providers.loopback import Request
+
+KEY = InstallationKey(b"k" * 32)
+
+
+class Nobody:
+    """Nobody to ask."""
+
+    def confirm(self, question: str, *, option: str, default: bool, why: str = "") -> bool:
+        return default
+
+    def secret(self, question: str, *, option: str) -> Secret | None:
+        return None
+
+
+Around = Callable[..., VendorContext]
+Hold = Callable[..., Held]
+
+
+@pytest.fixture
+def bare() -> Iterator[RunningGitHub]:
+    """A local GitHub that may be asked anything."""
+    running = LocalGitHub(lag=0.05).start()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def github(bare: RunningGitHub) -> Iterator[RunningGitHub]:
+    """A local GitHub; at the end, every request it got must be one that GitHub's own API has."""
+    yield bare
+    for request in bare.state.requests:
+        if not request.path.startswith("/settings/"):
+            assert problems(request) == [], f"{request.method} {request.path}"
+
+
+@pytest.fixture
+def around() -> Around:
+    """Surroundings in which nobody sleeps for real longer than *longest* seconds."""
+
+    def make(
+        environment: Mapping[str, str],
+        *,
+        seconds: float = 30,
+        use_leaked: bool = True,
+        known: Mapping[str, Json] | None = None,
+        longest: float = 0.02,
+    ) -> VendorContext:
+        end = time.monotonic() + seconds
+        context = VendorContext(
+            environment=environment,
+            asks=Nobody(),
+            use_leaked=use_leaked,
+            sleep=lambda seconds: time.sleep(min(seconds, longest)),
+            deadline=lambda: end,
+        )
+        return replace(context, known=known or {})
+
+    return make
+
+
+@pytest.fixture
+def hold() -> Hold:
+    """A value as the pipeline would hold it: identified by the provider."""
+
+    def make(value: Secret, **labels: str) -> Held:
+        found = Found(KEY.fingerprint(value), value)
+        (one,) = GitHubProvider().identify([found])
+        assert isinstance(one.credential, Credential)
+        return Held(one.credential, {"value": value})
+
+    return make
+
+
+# -- the shape of requests ----------------------------------------------------------------------
+
+_OPERATIONS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parent / "openapi.json").read_text()
+)["operations"]
+
+
+def problems(request: Request) -> list[str]:
+    """What is wrong with *request*; nothing for one that GitHub's description allows."""
+    found = _operation(request)
+    if found is None:
+        return [f"GitHub has no {request.method} {request.path}"]
+    operation, named = found
+    wrong = []
+    for name, parameter in operation["parameters"].items():
+        if parameter["in"] == "path":
+            value: object = named.get(name)
+        elif parameter["in"] == "query":
+            value = next(iter(request.query.get(name, [])), None)
+        else:
+            continue
+        if value is None and parameter["required"]:
+            wrong.append(f"{name} is missing")
+        elif value is not None:
+            if parameter["schema"].get("type") == "integer":
+                value = int(str(value))
+            wrong += _invalid(value, parameter["schema"], name)
+    wrong += [
+        f"unknown parameter {name}" for name in request.query if name not in operation["parameters"]
+    ]
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if headers.get("accept") != "application/vnd.github+json":
+        wrong.append("no Accept header")
+    if not headers.get("user-agent") or "x-github-api-version" not in headers:
+        wrong.append("no User-Agent or no API version")
+    if operation["body"] is None:
+        wrong += ["a body where none belongs"] if request.body else []
+    elif headers.get("content-type") != "application/json":
+        wrong.append("the body is not declared as JSON")
+    else:
+        wrong += _invalid(json.loads(request.body), operation["body"], "body")
+    if operation["id"] == "credentials/revoke":
+        wrong += [
+            f"{n} on a call that is anonymous" for n in ("authorization", "cookie") if n in headers
+        ]
+    elif not headers.get("authorization", "").startswith("Bearer "):
+        wrong.append("no bearer token")
+    return wrong
+
+
+def _operation(request: Request) -> tuple[Mapping[str, Any], Mapping[str, str]] | None:
+    for operation in _OPERATIONS:
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", operation["path"])
+        match = re.fullmatch(pattern, request.path)
+        if match and operation["method"] == request.method:
+            return operation, match.groupdict()
+    return None
+
+
+def _invalid(value: object, schema: Mapping[str, Any], name: str) -> list[str]:
+    validator = jsonschema.Draft202012Validator(schema)
+    return [f"{name}: {error.message}" for error in validator.iter_errors(value)]
