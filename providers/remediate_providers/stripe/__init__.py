@@ -1,0 +1,1 @@
+"""Stripe: its API keys, and the webhook secrets that it signs with."""
