@@ -1,0 +1,169 @@
+"""The command line's entry, and the one place where an error becomes a line and a code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import typer
+
+from remediate.cli.hardening import harden
+from remediate.errors import Error, ExitStatus, InterruptedRunError, UsageError
+
+#: Command to (module of `remediate.cli`, function); the order is that of ``--help``.
+_COMMANDS = {
+    "run": "run:run",
+    "preview": "preview:preview",
+    "verify": "verify:verify",
+    "resume": "resume:resume",
+    "list": "incidents:list_",
+    "show": "incidents:show",
+    "log": "incidents:log",
+    "record": "record:record",
+    "undo": "undo:undo",
+    "approve": "approve:approve",
+    "rescue": "unfilled:rescue",
+    "prevent": "unfilled:prevent",
+    "notify": "unfilled:notify",
+    "rotate": "unfilled:rotate",
+    "review": "unfilled:review",
+    "providers": "providers:providers",
+    "doctor": "doctor:doctor",
+    "demo": "demo:demo",
+}
+
+
+def build() -> typer.Typer:
+    """The typer application, every command in it."""
+    app = typer.Typer(
+        name="remediate",
+        help="A key has leaked into git. Kill it, replace it, rewrite it out, prove it, record it.",
+        no_args_is_help=False,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        pretty_exceptions_show_locals=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name, where in _COMMANDS.items():
+        module, function = where.split(":")
+        app.command(name)(getattr(importlib.import_module(f"remediate.cli.{module}"), function))
+
+    @app.callback(invoke_without_command=True)
+    def guide(
+        context: typer.Context,
+        version: bool = typer.Option(False, "--version", help="Say the version and leave."),
+    ) -> None:
+        """A key has leaked into git. Kill it, replace it, rewrite it out, prove it, record it.
+
+        On a terminal, `remediate` alone guides you. First command in a script: remediate run REPORT
+        """
+        if version:
+            import remediate
+
+            typer.echo(f"remediate {remediate.__version__}")
+            raise typer.Exit
+        if context.invoked_subcommand is None:
+            from remediate.cli.guide import guide as start
+
+            start(context)
+
+    return app
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    harden()
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        code = build()(standalone_mode=False)
+        code = code if isinstance(code, int) else 0
+        if code == ExitStatus.INTERRUPTED:
+            # typer turns a KeyboardInterrupt into this code without a word.
+            code = _interrupted()
+    except Error as error:
+        code = _told(error)
+    except KeyboardInterrupt:
+        code = _interrupted()
+    except BrokenPipeError:
+        # Whoever read us has left; Python would complain once more while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = int(ExitStatus.BUG)
+    except Exception as error:  # the edge: nothing beyond it shows a traceback with values in it
+        code = _unforeseen(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == ExitStatus.INTERRUPTED:
+        # CPython remembers an interrupt that came while it executed a string (every dataclass is
+        # made so) and would end the process by SIGINT in spite of the code given here.
+        os._exit(code)
+    sys.exit(code)
+
+
+def _interrupted() -> int:
+    from remediate.cli.stream import Ended
+
+    if Ended.told:
+        return int(ExitStatus.INTERRUPTED)
+    return _told(
+        InterruptedRunError(
+            "Interrupted. Nothing is lost.", hint="Go on where it stopped: remediate resume"
+        )
+    )
+
+
+def _unforeseen(error: Exception) -> int:
+    usage = _click_usage(error)
+    if usage is not None:
+        return _told(usage)
+    if isinstance(error, typer.Exit):
+        return int(error.exit_code)
+    if isinstance(error, typer.Abort):
+        return _told(InterruptedRunError("Stopped.", hint="Go on: remediate resume"))
+    return _told(bug(error))
+
+
+def bug(error: BaseException) -> Error:
+    """What is said of an exception that nobody foresaw: its type and place, never its text."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
+    return Error(
+        f"A bug in remediate: {type(error).__name__} at {place}. What was done is in the journal.",
+        hint="Please report that line. Go on: remediate resume",
+    )
+
+
+def _click_usage(error: Exception) -> UsageError | None:
+    """A usage error of the parser, which typer brings its own copy of, as ours."""
+    text = getattr(error, "format_message", None)
+    if text is None or not hasattr(error, "exit_code"):
+        return None
+    context: Any = getattr(error, "ctx", None)
+    command = getattr(context, "command_path", "remediate")
+    return UsageError(str(text()), hint=f"See: {command} --help")
+
+
+def _told(error: Error) -> int:
+    from remediate.cli.console import Console, error_document
+
+    if "--json" in sys.argv[1:]:
+        console = Console(as_json=True)
+        if any(word in sys.argv[1:2] for word in ("run", "resume", "demo")):
+            from remediate.cli.stream import failed
+
+            failed(console, error)
+        else:
+            console.document(error_document(error))
+    Console().error(error)
+    return int(error.exit_status)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,87 @@
+"""Where words go: JSON to standard output for scripts, everything for people beside it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from remediate.errors import Error
+from remediate.incident.redaction import harmless
+
+
+class Console:
+    """The one way to the terminal.
+
+    With ``--json`` standard output carries JSON alone, and text for people goes to standard error.
+    Control characters in anything that came from outside are made harmless here.
+    """
+
+    def __init__(
+        self,
+        *,
+        as_json: bool = False,
+        plain: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+    ) -> None:
+        self.as_json = as_json
+        self.plain = plain
+        self.quiet = quiet
+        self.verbose = verbose
+        self._rich: Any = None
+
+    @property
+    def rich(self) -> Any:
+        """The rich console for people, made when first needed."""
+        if self._rich is None:
+            from rich.console import Console as Rich
+
+            self._rich = Rich(
+                stderr=self.as_json,
+                no_color=True if self.plain else None,
+                force_terminal=False if self.plain else None,
+                highlight=False,
+                soft_wrap=True,
+                markup=False,
+            )
+        return self._rich
+
+    def say(self, text: str = "", *, style: str = "") -> None:
+        """A line for people. A line feed in *text* (of a path, a vendor's message) begins no line of ours:
+        what follows is set in."""
+        self.rich.print(_set_in(text), style=None if self.plain else style or None)
+
+    def note(self, text: str, *, style: str = "dim") -> None:
+        """A line that --quiet leaves out."""
+        if not self.quiet:
+            self.say(text, style=style)
+
+    def document(self, data: Mapping[str, Any] | list[Any]) -> None:
+        """The one JSON document of a command."""
+        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=True) + "\n")
+
+    def line(self, data: Mapping[str, Any]) -> None:
+        """One line of JSON Lines, at once."""
+        sys.stdout.write(json.dumps(data, ensure_ascii=True) + "\n")
+        sys.stdout.flush()
+
+    def payload(self, text: str) -> None:
+        """A text that is the command's result, as it is."""
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+    def error(self, error: Error) -> None:
+        """An error, for people: what happened, then what to do. Always on standard error."""
+        sys.stderr.write(f"remediate: {_set_in(error.message)}\n")
+        if error.hint:
+            sys.stderr.write(f"  {_set_in(error.hint)}\n")
+
+
+def _set_in(text: str) -> str:
+    return harmless(text).replace("\n", "\n    | ")
+
+
+def error_document(error: Error) -> dict[str, Any]:
+    """An error for scripts."""
+    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}

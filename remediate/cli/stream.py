@@ -1,0 +1,175 @@
+"""The event stream of ``run``, ``resume`` and ``demo``: JSON Lines for scripts, a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from remediate.cli.console import Console, error_document
+from remediate.errors import Error, ExitStatus
+from remediate.incident.conclusion import Conclusion
+from remediate.incident.events import SCHEMA, Event
+
+
+class Ended:
+    """Whether this process has said its first and its last word already."""
+
+    begun = False
+    told = False
+
+
+_MARKS = {
+    "done": "ok ",
+    "unchanged": "ok ",
+    "manual": "you",
+    "refused": "NO ",
+    "unreachable": "NO ",
+    "unknown": "?? ",
+    "skipped": "-- ",
+}
+_FINISHED_STATUS = {ExitStatus.INTERRUPTED: "interrupted", ExitStatus.DECLINED: "refused"}
+
+
+class Stream:
+    """Listens to a run and tells it on: to a script or to a person."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._console.as_json:
+            begin(self._console)
+
+    def __call__(self, event: Event) -> None:
+        """A `remediate.incident.events.Listener`."""
+        if self._console.as_json:
+            self._console.line({"event": event.name, **event.data})
+            return
+        tell = getattr(self, f"_{event.name}", None)
+        if tell is not None:
+            tell(event.data)
+
+    def finished(self, conclusion: Conclusion, incident: str, record: Path | None) -> None:
+        """The last word."""
+        Ended.told = True
+        if self._console.as_json:
+            finish(
+                self._console,
+                status=conclusion.status,
+                code=int(conclusion.exit),
+                incident=incident or None,
+                record=str(record) if record else None,
+                manual=[manual_data(step) for step in conclusion.manual],
+            )
+            return
+        say = self._console.say
+        say()
+        say(_VERDICTS[conclusion.status].format(incident=incident), style="bold")
+        for step in conclusion.manual:
+            say()
+            say(f"  Yours to do: {step.title}")
+            say(f"    Why: {step.why}")
+            if step.url:
+                say(f"    Where: {step.url}")
+            for number, instruction in enumerate(step.instructions, 1):
+                say(f"    {number}. {instruction}")
+            if step.check:
+                say(f"    Afterwards: {step.check}")
+            if step.takes_value:
+                say(f"    Then hand in the new value: remediate resume --value {step.id}")
+        if record is not None:
+            say()
+            say(f"Record: {record.with_suffix('.md')}")
+        if conclusion.exit is not ExitStatus.DONE:
+            say(f"Go on: remediate resume {incident}")
+
+    def _incident(self, data: Mapping[str, Any]) -> None:
+        how = "resumed" if data.get("resumed") else "opened"
+        self._console.say(f"Incident {data['id']} {how}.", style="bold")
+
+    def _stage(self, data: Mapping[str, Any]) -> None:
+        status = data["status"]
+        if status == "started":
+            self._console.note(f"{data['title']} …")
+        elif status == "skipped":
+            self._console.note(f"  -- {data['name']}: left out ({data['reason']})")
+        else:
+            mark = {"done": "ok ", "waiting": "...", "failed": "NO "}[status]
+            self._console.say(f"  {mark} {data['name']}: {data.get('summary', '')}")
+
+    def _effect(self, data: Mapping[str, Any]) -> None:
+        reason = f" ({data['reason']})" if data.get("reason") else ""
+        text = f"     {_MARKS[data['status']]} {data['summary']}{reason}"
+        if data["status"] in ("done", "unchanged", "skipped"):
+            self._console.note(text, style="")
+        else:
+            self._console.say(text)
+
+    def _verified(self, data: Mapping[str, Any]) -> None:
+        word = "nothing left" if data["clean"] else "NOT clean"
+        self._console.say(
+            f"     {'ok ' if data['clean'] else 'NO '} verified {data['when']}: {word}"
+        )
+
+    def _advice(self, data: Mapping[str, Any]) -> None:
+        if self._console.verbose:
+            self._console.say(f"     tip {data['text']}")
+
+    def _error(self, data: Mapping[str, Any]) -> None:
+        error = data["error"]
+        self._console.say(f"  NO  {error['message']}", style="bold")
+        if error["hint"]:
+            self._console.say(f"      {error['hint']}")
+
+
+_VERDICTS = {
+    "clean": "Done: all that was asked for is done, and nothing was found where we looked.",
+    "partial": "Done as far as your flags allow; the rest was left out on your word.",
+    "manual": "Done as far as remediate can; what is left needs you.",
+    "remnants": "NOT clean: something is left, or could not be read. The record says what.",
+    "refused": "Not finished: something was refused. The record says what.",
+    "interrupted": "Interrupted; nothing is lost.",
+    "failed": "Failed. What was done before is in the record.",
+}
+
+
+def begin(console: Console) -> None:
+    """The first line of a stream, once a process."""
+    if not Ended.begun:
+        Ended.begun = True
+        console.line({"event": "version", "schema": SCHEMA})
+
+
+def finish(console: Console, **last: Any) -> None:
+    """The last line of a stream."""
+    Ended.told = True
+    console.line(
+        {
+            "event": "finished",
+            "status": last["status"],
+            "exit": last["code"],
+            "incident": last.get("incident"),
+            "record": last.get("record"),
+            "manual": last.get("manual", []),
+        }
+    )
+
+
+def failed(console: Console, error: Error) -> None:
+    """A stream that ends in *error*, from whatever point it had come to."""
+    begin(console)
+    console.line({"event": "error", **error_document(error)})
+    finish(
+        console,
+        status=_FINISHED_STATUS.get(error.exit_status, "failed"),
+        code=int(error.exit_status),
+    )
+
+
+def manual_data(step: Any) -> dict[str, Any]:
+    """A manual step for scripts."""
+    from dataclasses import asdict
+
+    return asdict(step)

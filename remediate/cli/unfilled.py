@@ -1,0 +1,37 @@
+"""Commands of the table that are not filled yet. Each says so in one line, and leaves with 2."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from remediate.cli import options as o
+from remediate.errors import UsageError
+
+
+def _not_yet(name: str, instead: str) -> NoReturn:
+    raise UsageError(f"`remediate {name}` is not filled yet.", hint=instead)
+
+
+def rescue(repo: o.Repo = o.HERE, json: o.Json = False) -> None:
+    """Move a collaborator's unpublished work onto the new history (not filled yet)."""
+    _not_yet("rescue", "By hand, in the old clone: git rebase --onto NEW OLD BRANCH")
+
+
+def prevent(repo: o.Repo = o.HERE, json: o.Json = False) -> None:
+    """Hooks, ignore rules, .env.example (not filled yet)."""
+    _not_yet("prevent", "The record's advice names what to do by hand.")
+
+
+def notify(incident: o.Incident = None, json: o.Json = False) -> None:
+    """Send the notification (not filled yet)."""
+    _not_yet("notify", "Copy it from the record: remediate record --format md")
+
+
+def rotate(json: o.Json = False) -> None:
+    """Replace a credential that has not leaked (not filled yet)."""
+    _not_yet("rotate", "See what can be reissued: remediate providers")
+
+
+def review(json: o.Json = False) -> None:
+    """What credentials there are, how old, last used (not filled yet)."""
+    _not_yet("review", "See what is known of each vendor: remediate providers")

@@ -1,0 +1,112 @@
+"""Driving the installed command as a user would: a process of its own, its streams, its exit code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Done:
+    """One finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Standard output as JSON Lines, each line parsed."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def finished(self) -> dict[str, Any]:
+        """The last event."""
+        last = self.events[-1]
+        assert last["event"] == "finished", last
+        assert [e["event"] for e in self.events].count("finished") == 1
+        assert self.events[0] == {"event": "version", "schema": "remediate.events/1"}
+        assert last["exit"] == self.code
+        return last
+
+    @property
+    def document(self) -> Any:
+        """Standard output as one JSON document."""
+        return json.loads(self.out)
+
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """A key for custody and backup, as a script would bring one."""
+    path = tmp_path / "the.key"
+    path.write_text("a key of thirty-two characters..\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run ``remediate`` with arguments, in a folder, with more environment and standard input."""
+
+    def run(
+        *arguments: str | Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+    ) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "remediate", *map(str, arguments)],
+            cwd=cwd or tmp_path,
+            env={**os.environ, **(env or {})},
+            input=stdin,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def gitleaks(fixtures: Path) -> Path:
+    """The sample gitleaks report over the sample repository."""
+    return fixtures / "reports" / "gitleaks.json"
+
+
+def tree_hash(root: Path) -> dict[str, str]:
+    """Every file below *root*: its path, mode and a SHA-256 of what it holds (or where it points)."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_symlink():
+            content = os.fsencode(path.readlink())
+        elif path.is_file():
+            content = path.read_bytes()
+        else:
+            continue
+        name = str(path.relative_to(root))
+        found[name] = f"{path.lstat().st_mode:o} {hashlib.sha256(content).hexdigest()}"
+    return found
+
+
+def holds(root: Path, needles: Mapping[str, bytes]) -> list[str]:
+    """Each file below *root* (not only those of git) that holds one of *needles* in clear."""
+    return [
+        f"{name} in {path}"
+        for path in root.rglob("*")
+        if path.is_file() and not path.is_symlink()
+        for name, needle in needles.items()
+        if needle in path.read_bytes()
+    ]
