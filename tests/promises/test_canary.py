@@ -1,0 +1,274 @@
+"""Nothing shown: every ending of a run, at full verbosity, and not one hit of any value anywhere."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from remediate.secret import Secret
+from remediate_providers.stripe.local import LocalStripe
+
+from .canary import Canary
+from .conftest import thorough
+from .world import AwsTruth, GitHubTruth, StripeTruth, World
+
+TRACED = os.geteuid() == 0 and shutil.which("strace") is not None
+"""As another user strace can't read what a process that keeps its memory to itself hands on."""
+
+
+class Watched:
+    """A world whose every command is watched: its streams, its children's argv and environment."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.canary = Canary()
+        self.codes: set[int] = set()
+        self._round = 0
+
+    def fresh(self) -> None:
+        """Everything back at the start."""
+        self.world.reset()
+        self._round += 1
+
+    def run(self, *arguments: str, stdin: bytes | None = None, **more: object) -> int:
+        """A command with --verbose and debug logs, and what came of it searched; its exit code."""
+        env = {**self._hooks(), **more.pop("env", {})}  # type: ignore[dict-item]
+        done = self.world.command(
+            *arguments, "--verbose", stdin=stdin, env=env, before=self._before(), **more
+        )
+        self.looked(f"{self._round} {arguments[0]}", done.code, done.out + done.err)
+        return done.code
+
+    def _hooks(self) -> dict[str, str]:
+        return self.world.hooked(HOOK_DEBUG=str(self.world.folder / "tmp" / "debug.log"))
+
+    def _before(self) -> list[str]:
+        log = str(self.world.folder / "tmp" / "execs")
+        options = ["-f", "-qq", "--seccomp-bpf", "-v", "-s", "100000", "-A", "-o", log]
+        return ["strace", *options, "-e", "trace=execve"] if TRACED else []
+
+    def looked(self, at: str, code: int, shown: str) -> None:
+        """Search everything that there is now."""
+        world, values = self.world, list(self.values())
+        self.codes.add(code)
+        self.canary.look(f"{at}: what was shown", shown.encode(), values)
+        self.canary.look_through(world.home, values, f"{at}: state")
+        self.canary.look_through(world.folder / "tmp", values, f"{at}: temp")
+        self.canary.look_through(world.folder / "home", values, f"{at}: home")
+        config = (world.repository / ".git" / "config").read_bytes()
+        self.canary.look(f"{at}: git config", config, values)
+
+    def values(self) -> Iterator[tuple[str, Secret]]:
+        """Every value that there is: leaked, new, and the key that seals."""
+        yield "the key file", Secret(self.world.scenario.key_file.read_bytes().strip())
+        for truth in self.world.truths:
+            name = truth.running.name
+            for part, value in truth.planted.values.items():
+                if part != "id":  # an AWS key id is public
+                    yield f"{name}'s leaked {part}", value
+            for value in truth.made():
+                yield f"{name}'s new value", value
+
+
+@pytest.fixture
+def watched(world: World) -> Watched:
+    return Watched(world)
+
+
+def interrupted(watched: Watched) -> None:
+    world = watched.world
+    child = world.start([*world.arguments(), "--verbose"])
+    assert child.stdout
+    while b'"clean"' not in child.stdout.readline():
+        pass
+    os.killpg(child.pid, signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    watched.looked("interrupted", child.returncode, (out + err).decode())
+
+
+def declined(watched: Watched) -> None:
+    """At a terminal, whose whole scroll-back is kept."""
+    pexpect = pytest.importorskip("pexpect")
+    world = watched.world
+    (world.folder / "tmp").mkdir(exist_ok=True)
+    plain = [a for a in world.arguments() if a not in ("--yes", "--json")]
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "remediate", *plain, "--verbose"],
+        env={**world.environment, **watched._hooks()},
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(60, 250),
+    )
+    with (world.folder / "tmp" / "scroll-back").open("w") as scroll_back:
+        child.logfile_read = scroll_back
+        child.expect("Kill .* now")
+        child.sendline("yes")
+        child.expect("Rewrite .* commits")
+        child.sendline("no")
+        child.expect(pexpect.EOF)
+        child.close()
+    watched.looked("declined", child.exitstatus, child.before or "")
+
+
+def whole(watched: Watched) -> None:
+    assert watched.run(*watched.world.arguments()) in (0, 3)
+    last = watched.world.go_on()
+    watched.looked("gone on with", last.code, last.out + last.err)
+    stores = {".env.payments", ".env.local"}
+    for path in watched.world.repository.rglob("*"):
+        if path.is_file() and path.name not in stores:
+            watched.canary.look(f"the clone: {path.name}", path.read_bytes(), watched.values())
+    for command in (["list", "--all"], ["show", "INC"], ["log", "INC"], ["record", "INC"]):
+        done = watched.world.command(*command)
+        watched.looked(command[0], done.code, done.out + done.err)
+
+
+def a_plugin_that_speaks(watched: Watched) -> None:
+    """A fault whose text holds the value, in the middle of killing it."""
+    site = watched.world.folder / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import ssl, http.client\n"
+        "def request(self, *a, **k):\n"
+        "    raise ZeroDivisionError(repr((a, k)))\n"
+        "http.client.HTTPConnection.request = request\n"
+        "http.client.HTTPConnection.putrequest = request\n"
+    )
+    watched.run(*watched.world.arguments(), env={"PYTHONPATH": str(site)})
+
+
+def bad_usage(watched: Watched) -> None:
+    """The value where it does not belong: in a report that can't be read, as a new value."""
+    world = watched.world
+    value = world.values[0]
+    broken = world.folder / "broken.json"
+    broken.write_bytes(b'[{"RuleID": "x", "Secret": "' + value + b'", "File": \n')
+    watched.run("run", str(broken), *world.flags())
+    watched.run("preview", str(broken), "--repo", str(world.repository))
+    broken.write_bytes(b'{"it": "' + value + b'"}')
+    watched.run("verify", str(broken), "--repo", str(world.repository))
+    watched.run("resume", *world.flags(), "--value", "no-such-step", stdin=value)
+
+
+def no_key(watched: Watched) -> None:
+    flags = watched.world.flags()
+    at = flags.index("--key-file")
+    watched.run("run", str(watched.world.scenario.report), *flags[:at], *flags[at + 2 :])
+
+
+def a_copy(watched: Watched) -> None:
+    copy = watched.world.repository / "copy.txt"
+    copy.write_bytes(watched.world.values[0])
+    watched.run(*watched.world.arguments())
+
+
+def no_vendor(watched: Watched) -> None:
+    gone = {"STRIPE_API_BASE": "http://127.0.0.1:9"}
+    skipped = [f"--skip={stage}" for stage in ("preserve", "triage", "recover", "investigate")]
+    watched.run(*watched.world.arguments(), *skipped, env=gone)
+
+
+def a_rebase(watched: Watched) -> None:
+    (watched.world.repository / ".git" / "rebase-merge").mkdir()
+    watched.run(*watched.world.arguments())
+
+
+def tampered(watched: Watched) -> None:
+    watched.run(*watched.world.arguments(), "--only", "assess")
+    for head in watched.world.home.rglob("journal.head"):
+        head.write_text("1 " + "0" * 64 + "\n")
+    watched.run("resume", *watched.world.flags())
+
+
+ENDINGS: dict[int, Callable[[Watched], None]] = {
+    0: whole,
+    1: a_plugin_that_speaks,
+    2: bad_usage,
+    3: no_key,
+    4: a_copy,
+    5: no_vendor,
+    6: a_rebase,
+    8: declined,
+    9: tampered,
+    130: interrupted,
+}
+
+
+def test_however_it_ends_no_value_is_shown_or_kept(watched: Watched) -> None:
+    for code, ending in ENDINGS.items():
+        watched.fresh()
+        ending(watched)
+        assert code in watched.codes, f"{ending.__name__} was to end with {code}: {watched.codes}"
+    found = watched.canary
+    print(f"searched {found.files} files and streams, {found.searched} bytes: {found.hits}")
+    assert found.hits == []
+    assert found.searched > 1_000_000
+
+
+@thorough
+def test_with_every_vendor(tmp_path: Path) -> None:
+    from remediate_providers.aws.local import LocalAws
+    from remediate_providers.github.local import LocalGitHub
+
+    with ExitStack() as stack:
+        truths = [
+            AwsTruth(LocalAws(lag=0.05, throttle=False).start()),
+            StripeTruth(LocalStripe(lag=0.05).start()),
+            GitHubTruth(LocalGitHub(lag=0.05).start()),
+        ]
+        for truth in truths:
+            stack.callback(truth.running.close)
+        watched = Watched(World(tmp_path / "world", truths))
+        watched.fresh()
+        whole(watched)
+    found = watched.canary
+    print(f"searched {found.files} files and streams, {found.searched} bytes: {found.hits}")
+    assert found.hits == []
+
+
+def test_the_canary_sings(tmp_path: Path) -> None:
+    """What is hidden in each of the forms is found, or the silence above would prove nothing."""
+    import base64
+
+    value = Secret("a-value/of+some~length-0123456789")
+    raw = value.reveal()
+    hidden = {
+        "plain": b"x" + raw + b"y",
+        "basic": base64.b64encode(b"user:" + raw + b"@somewhere"),
+        "basic, shifted": base64.urlsafe_b64encode(b"users:" + raw),
+        "hex": raw.hex().encode(),
+        "url": b"https://x/?q=a-value%2Fof%2Bsome~length-0123456789",
+    }
+    for name, data in hidden.items():
+        canary = Canary()
+        (tmp_path / "f").write_bytes(data)
+        canary.look_through(tmp_path, [("it", value)], name)
+        assert canary.hits == [f"it in {name}: f"], name
+
+
+def test_memory_stays_out_of_core_dumps() -> None:
+    """PR_GET_DUMPABLE is 3 (prctl(2))."""
+    program = (
+        "import ctypes, resource\n"
+        "from remediate.cli.hardening import harden\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (4096, resource.RLIM_INFINITY))\n"
+        "harden()\n"
+        "print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\n"
+    )
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    if hard == 0:
+        program = program.replace("(4096, resource.RLIM_INFINITY)", "(0, 0)")
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert shown == "(0, 0) 0\n"
