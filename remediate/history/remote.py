@@ -106,7 +106,7 @@ _SAYS: Sequence[tuple[Cause, str]] = (
     (Cause.STALE, r"stale info|but expected|fetch first|failed to (update|lock) ref"),
     (
         Cause.SIZE,
-        r"GH001|exceeds (GitHub's )?(file|maximum|the maximum) |pack exceeds|HTTP 413|error: 413",
+        r"GH001|quota|No space left|exceeds (GitHub's )?(file|maximum|the maximum) |pack exceeds|HTTP 413|error: 413",
     ),
     (Cause.CHECKED_OUT, r"branch is currently checked out|denyCurrentBranch"),
     (
@@ -278,12 +278,16 @@ def verify_remote(
             if "HEAD" in there:
                 # A detached HEAD is advertised too, and may be all that leads to a commit.
                 refspecs.append("+HEAD:refs/remediate/HEAD")
-            _fetch(folder, refspecs, name)
+            fetch_into(folder, refspecs, name)
         verdict = verify(open_repo(folder), needles, progress=progress)
     return replace(verdict, scope=Scope(remote_refs=True))
 
 
-def _fetch(folder: Path, refspecs: Sequence[str], name: str) -> None:
+def fetch_into(folder: Path, refspecs: Sequence[str], name: str) -> None:
+    """Fetch *refspecs* from the remote ``origin`` of *folder*; *name* is its address as it may be shown.
+
+    Raises `RemoteError`.
+    """
     done = run(
         folder,
         [
