@@ -57,14 +57,14 @@ def test_every_record_is_a_line_and_the_file_is_ours_alone(folder: Path, custody
         with kept(folder, custody):
             LOG.info("begun with %d", 3)
             LOG.debug("too fine for it")
-            logging.getLogger("urllib3.connectionpool").warning("retry")
+            logging.getLogger("urllib3.seen_here").warning("retry")
     finally:
         os.umask(old)
     assert stat.S_IMODE((folder / "run.log").stat().st_mode) == 0o600
     first, second = lines(folder)
     assert first["message"] == "begun with 3"
     assert (first["level"], first["logger"]) == ("info", "remediate.tests")
-    assert second["logger"] == "urllib3.connectionpool"
+    assert second["logger"] == "urllib3.seen_here"
     with kept(folder, custody):
         LOG.info("again")
     assert len(lines(folder)) == 3
@@ -144,7 +144,7 @@ def test_of_an_exception_the_type_and_the_places_alone(folder: Path, custody: Cu
 
 def test_a_urls_query_is_left_out(folder: Path, custody: Custody) -> None:
     with kept(folder, custody, tell=lambda _: None):
-        logging.getLogger("urllib3.connectionpool").debug(
+        logging.getLogger("urllib3.seen_here").debug(
             '%s "%s %s" %s', "https://x:443", "GET", "/a/b?session=unknown-to-us", 200
         )
     assert "unknown-to-us" not in lines(folder)[0]["message"]
