@@ -21,7 +21,19 @@ def sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
         if name.startswith(
-            ("GIT_", "AWS_", "GITHUB_", "GH_", "STRIPE_", "VAULT_", "REMEDIATE_", "XDG_")
+            (
+                "GIT_",
+                "AWS_",
+                "GITHUB_",
+                "GH_",
+                "STRIPE_",
+                "VAULT_",
+                "BAO_",
+                "KUBE",
+                "PG",
+                "REMEDIATE_",
+                "XDG_",
+            )
         ):
             monkeypatch.delenv(name)
     for name in (

@@ -171,16 +171,6 @@ ROWS = (
         end="Revoke it. Every secret that it could read has leaked with it.",
     ),
     Row(
-        kind="vault-token",
-        title="Vault or OpenBao token",
-        vendor="vault",
-        looks=r"hv[sb]\.[A-Za-z0-9_-]{90,300}",
-        page=None,
-        where="A shell with rights to it: vault token revoke - (the token on standard input).",
-        end="Revoke it, and look what it read in the audit log.",
-        new="vault token create with the same policies, or log in again.",
-    ),
-    Row(
         kind="onepassword-service-token",
         title="1Password service account token",
         vendor="onepassword",

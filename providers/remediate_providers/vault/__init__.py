@@ -1,0 +1,1 @@
+"""HashiCorp Vault and OpenBao: tokens, and the KV version 2 store."""
