@@ -12,7 +12,7 @@ from remediate.incident.redaction import forms, harmless
 from remediate.incident.run import Run
 from remediate.model import Credential, ManualStep
 from remediate.plugins.outcome import Evidence, Outcome, Status
-from remediate.plugins.provider import ConfirmsNew
+from remediate.plugins.provider import ConfirmsNew, Kind
 from remediate.plugins.registry import stores
 from remediate.secret import Secret
 from remediate.stages.targets import target
@@ -187,11 +187,16 @@ def secret_parts(run: Run, credential: Credential) -> dict[str, Secret]:
     }
 
 
+def _no_probe(kinds: Sequence[Kind], credential: Credential) -> bool:
+    """Whether the provider itself says that it has no probe for a credential of this kind."""
+    return any(kind.name == credential.kind and kind.check == "none" for kind in kinds)
+
+
 def _check(run: Run, command: Sequence[str], old: Credential, new: Credential) -> Outcome:
     if command:
         return _command(run, command, "check", old, new)
     provider = run.provider(old)
-    if not isinstance(provider, ConfirmsNew):
+    if not isinstance(provider, ConfirmsNew) or _no_probe(provider.kinds, old):
         return Outcome(
             Status.UNCHANGED,
             "No check of the new credential",

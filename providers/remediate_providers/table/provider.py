@@ -1,4 +1,7 @@
-"""The table provider: knows many vendors' credentials by their shape, and says what a person does."""
+"""The table provider: many vendors' credentials, known by their shape, each dealt with as its row says.
+
+A row's calls are data (`remediate_providers.table.calls`); what is no call is a step for a person.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,27 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from remediate.clock import rfc3339
 from remediate.model import Credential, Json, ManualStep
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Outcome, Status
+from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
+from remediate_providers.table import renew, revoke
+from remediate_providers.table.asking import ACCEPTED_BY, Line, dig, own_values
 from remediate_providers.table.pem import identity
 from remediate_providers.table.row import Row
 from remediate_providers.table.rows import BY_KIND, JWT, PRIVATE_KEY, ROWS, row_of
 
 NAME = "table"
 UNSEEN = "Nothing: remediate has no way to see at this vendor whether it worked."
+SEEN = "remediate asks the vendor with it, and expects to be refused."
+NO_PROBE = "remediate has no way to ask this vendor about it"
+SPREADING = (0.5, 1.0, 2.0)
+"""Seconds between looks at a new value that is not accepted yet."""
 
 
 class TableProvider:
@@ -43,27 +53,76 @@ class TableProvider:
                 single.append(_single(row, one))
         return [*single, *(_key(mark, ones, mark in public) for mark, ones in keys.items())]
 
-    def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:  # noqa: ARG002
-        """A manual step for each: where, and what to click."""
-        return {held.id: _by_hand(held) for held in batch}
+    def describe(self, held: Held, vendor: VendorContext) -> Facts:
+        """Whose it is and what it may do, where its vendor tells that to whoever holds it."""
+        row = BY_KIND[held.credential.kind]
+        if row.calls is None:
+            return Facts(unknown={"owner": NO_PROBE})
+        with Line(row.calls, held, vendor) as line:
+            looked = line.look()
+            if looked.check.alive is not True or looked.answer is None:
+                why = (
+                    looked.check.reason
+                    or "it is dead already: its vendor says nothing of it any more"
+                )
+                return Facts(unknown={"owner": why}, evidence=looked.check.evidence)
+            data = looked.answer.json()
+            told = {name: dig(data, path) for name, path in row.calls.check.tells.items()}
+            known = {name: fact for name, fact in told.items() if _public(fact)}
+            unknown = {
+                name: f"{line.host} does not tell" for name in ("owner", *told) if name not in known
+            }
+            return Facts({**known, ACCEPTED_BY: line.host}, unknown, looked.check.evidence)
 
-    def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:  # noqa: ARG002
-        """Nothing: a person makes the new one."""
-        return {}
+    def preserve(self, held: Held, vendor: VendorContext) -> Facts:
+        """What `describe` tells: none of these vendors tells more, and it dies with the credential."""
+        return self.describe(held, vendor)
 
-    def reissue(self, held: Held, vendor: VendorContext) -> Reissued:  # noqa: ARG002
-        """The step that makes a new one; nothing for what lives an hour."""
+    def check(self, held: Held, vendor: VendorContext) -> Check:
+        """Whether its vendor accepts it now."""
+        row = BY_KIND[held.credential.kind]
+        if row.calls is None:
+            return Check(None, reason=NO_PROBE)
+        with Line(row.calls, held, vendor) as line:
+            return line.look().check
+
+    def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:
+        """By the vendor's own call where there is one, and seen refused; else a step for a person."""
+        return revoke.revoke(
+            [(BY_KIND[held.credential.kind], held) for held in batch], vendor, _by_hand
+        )
+
+    def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:
+        """The ids that exist, where a call makes the new one; nothing where a person does."""
+        calls = BY_KIND[held.credential.kind].calls
+        if calls is None or calls.renew is None:
+            return {}
+        return renew.before(calls, calls.renew, held, vendor)
+
+    def reissue(self, held: Held, vendor: VendorContext) -> Reissued:
+        """A new one by call, or the step that makes it; nothing for what lives an hour."""
         row = BY_KIND[held.credential.kind]
         if not row.reissue:
             reason = "it lives for a short time, and what uses it makes another by itself"
             return Reissued(Outcome(Status.SKIPPED, f"{held.id} needs no successor", reason=reason))
+        why = "remediate has no call that makes one at this vendor"
+        if row.calls is not None and row.calls.renew is not None:
+            made = renew.make(row.calls, row.calls.renew, held, vendor)
+            if isinstance(made, Reissued):
+                return made
+            why = made
         step = ManualStep(
             id=f"replace-{row.vendor}-{_short(held)}",
             title=f"Make a new one: {row.title}",
-            why="remediate has no call that makes one at this vendor.",
+            why=_sentence(why),
             url=row.page,
             instructions=_lines(row, row.new, "Copy it, and hand it in here."),
-            check="Its shape, and that it is not the old one; the vendor is not asked.",
+            check="Its shape, that it is not the old one"
+            + (
+                "; the vendor is not asked."
+                if row.calls is None or row.calls.check.ask.who != "leaked"
+                else ", and that the vendor accepts it."
+            ),
             takes_value=True,
         )
         return Reissued(
@@ -71,20 +130,20 @@ class TableProvider:
         )
 
     def reconcile_reissue(
-        self,
-        held: Held,
-        before: Mapping[str, Json],  # noqa: ARG002
-        vendor: VendorContext,  # noqa: ARG002
+        self, held: Held, before: Mapping[str, Json], vendor: VendorContext
     ) -> Outcome:
-        """Nothing can have been made: no call of ours makes any."""
+        """End one that was made and lost; where no call makes any, none can have been."""
+        calls = BY_KIND[held.credential.kind].calls
+        if calls is not None and calls.renew is not None:
+            return renew.reconcile(calls, calls.renew, held, before, vendor)
         return Outcome(
             Status.UNCHANGED,
             f"No successor of {held.id} was made by us",
             reason="no call makes one",
         )
 
-    def accept(self, held: Held, value: Secret, vendor: VendorContext) -> Reissued:  # noqa: ARG002
-        """A value that is not the old one, nor surely another vendor's. Its vendor is not asked."""
+    def accept(self, held: Held, value: Secret, vendor: VendorContext) -> Reissued:
+        """A value that is not the old one, nor surely another vendor's, nor refused by its own."""
         row = BY_KIND[held.credential.kind]
         value = _trimmed(value)
         if not value:
@@ -97,15 +156,46 @@ class TableProvider:
         if row is PRIVATE_KEY and other is not PRIVATE_KEY:
             return _no("it is not a private key: one begins with -----BEGIN")
         note = "" if other is not None else "its shape is not one that this kind had before"
-        summary = f"Took in a new value for {held.id}; its vendor was not asked"
+        summary = f"Took in a new value for {held.id}"
+        looked = Check(None, reason="its vendor was not asked")
+        if other is not None and other.calls is not None and other.calls.check.ask.who == "leaked":
+            with Line(other.calls, _as_new(held, value), _own(vendor)) as line:
+                looked = line.look().check
+        if looked.alive is False:
+            return _no("its vendor refuses it", looked.evidence)
+        told = "its vendor accepts it" if looked.alive else looked.reason
         return Reissued(
             Outcome(
                 Status.DONE,
-                f"{summary}; {note}" if note else summary,
+                "; ".join(part for part in (summary, told, note) if part),
+                evidence=looked.evidence,
                 data={"note": note} if note else {},
             ),
             {"value": value},
         )
+
+    def confirm(self, new: Held, vendor: VendorContext) -> Check:
+        """Whether the vendor accepts the new value, within the seconds that it may take to spread."""
+        value = new.values.get("value")
+        row = row_of(value) if value is not None else None
+        if row is None or row.calls is None:
+            return Check(None, reason=NO_PROBE)
+        with Line(row.calls, new, _own(vendor)) as line:
+            for pause in (*SPREADING, 0.0):
+                check = line.look(accepted=True).check
+                if check.alive is not False or not pause or not line.patience.wait(pause):
+                    break
+            return check
+
+    def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
+        """What the responder would authenticate with, for every row that wants a credential of theirs."""
+        found = [
+            value
+            for row in ROWS
+            if row.calls is not None
+            for value in own_values(row.calls, vendor.environment)
+        ]
+        return list(dict.fromkeys(found))
 
 
 def _single(row: Row, one: Found) -> Identified:
@@ -140,19 +230,45 @@ def _key(mark: str, ones: Sequence[Found], public: bool) -> Identified:
     )
 
 
-def _by_hand(held: Held) -> Outcome:
+def _by_hand(held: Held, reason: str, evidence: Sequence[Evidence] = ()) -> Outcome:
     row = BY_KIND[held.credential.kind]
     step = ManualStep(
         id=f"revoke-{row.vendor}-{_short(held)}",
         title=f"End it: {row.title}",
-        why="remediate has no call that ends one at this vendor.",
+        why=_sentence(reason),
         url=row.page,
         instructions=_lines(row, row.end),
-        check=UNSEEN,
+        check=UNSEEN if row.calls is None else SEEN,
     )
     return Outcome(
-        Status.MANUAL, f"{held.id} has to be ended by hand", reason=step.why, manual=step
+        Status.MANUAL,
+        f"{held.id} has to be ended by hand",
+        reason=reason,
+        evidence=tuple(evidence),
+        manual=step,
     )
+
+
+def _sentence(reason: str) -> str:
+    return reason[:1].upper() + reason[1:] + ("" if reason.endswith((".", "?")) else ".")
+
+
+def _public(fact: object) -> bool:
+    """Whether a vendor's answer is a plain fact that may be kept: a text, a number, a list, a table of them."""
+    if isinstance(fact, list):
+        return len(fact) <= 500 and all(isinstance(one, str) for one in fact)
+    if isinstance(fact, dict):
+        return len(repr(fact)) <= 4000
+    return isinstance(fact, int | float) or (isinstance(fact, str) and 0 < len(fact) <= 500)
+
+
+def _as_new(held: Held, value: Secret) -> Held:
+    return Held(held.credential, {"value": value})
+
+
+def _own(vendor: VendorContext) -> VendorContext:
+    """For looking at a new value: ``use_leaked`` is about the leaked one alone."""
+    return replace(vendor, use_leaked=True)
 
 
 def _lines(row: Row, *more: str) -> tuple[str, ...]:
@@ -197,5 +313,7 @@ def _claims(value: Secret) -> dict[str, str]:
     return labels
 
 
-def _no(reason: str) -> Reissued:
-    return Reissued(Outcome(Status.REFUSED, "The value was not taken", reason=reason))
+def _no(reason: str, evidence: Sequence[Evidence] = ()) -> Reissued:
+    return Reissued(
+        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=tuple(evidence))
+    )

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from remediate.plugins.provider import Kind
+from remediate_providers.table.calls import Calls
 
 DELETE = "Find it in the list, and delete or revoke it."
 CREATE = "Create a new one with the rights of the old one, and no more."
@@ -15,8 +16,7 @@ CREATE = "Create a new one with the rights of the old one, and no more."
 class Row:
     """One kind of credential: how it looks, and where a person ends it and makes another.
 
-    A vendor's calls (to check, revoke, reissue) join as fields of their own; a row without them stays a
-    step for a person.
+    A row without `calls` is a step for a person.
     """
 
     kind: str
@@ -37,6 +37,8 @@ class Row:
     """Whether it is worth a successor; an access token of an hour is not."""
     checked: bool = True
     """Whether the page's address was found in public documentation or code; else it is from memory."""
+    calls: Calls | None = field(default=None, compare=False)
+    """What its vendor offers by API; joined in by kind in `remediate_providers.table.rows`."""
     pattern: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -45,10 +47,16 @@ class Row:
     @property
     def as_kind(self) -> Kind:
         """The row of ``remediate providers``."""
+        calls = self.calls
         return Kind(
             self.kind,
             self.title,
-            revoke="manual",
-            reissue="manual" if self.reissue else "none",
+            revoke="api" if calls is not None and calls.revoke is not None else "manual",
+            reissue="none"
+            if not self.reissue
+            else "api"
+            if calls is not None and calls.renew is not None
+            else "manual",
             page=self.page,
+            check="none" if calls is None else "api",
         )

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from remediate.secret import Secret
-from remediate_providers.table import rows_cloud, rows_code, rows_services
+from remediate_providers.table import (
+    calls_cloud,
+    calls_code,
+    calls_services,
+    rows_cloud,
+    rows_code,
+    rows_services,
+)
+from remediate_providers.table.calls import Calls
 from remediate_providers.table.row import Row
 
 PRIVATE_KEY = Row(
@@ -43,12 +52,17 @@ JWT = Row(
     new="Ask the issuer for another one.",
 )
 
+CALLS: Mapping[str, Calls] = {**calls_code.CALLS, **calls_cloud.CALLS, **calls_services.CALLS}
+
+
+def _joined(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    return tuple(replace(row, calls=CALLS.get(row.kind)) for row in rows)
+
+
 ROWS: tuple[Row, ...] = (
     PRIVATE_KEY,
     AGE_KEY,
-    *rows_code.ROWS,
-    *rows_cloud.ROWS,
-    *rows_services.ROWS,
+    *_joined((*rows_code.ROWS, *rows_cloud.ROWS, *rows_services.ROWS)),
     JWT,
 )
 BY_KIND: Mapping[str, Row] = {row.kind: row for row in ROWS}

@@ -18,14 +18,15 @@ from remediate.plugins.outcome import Status
 from remediate.plugins.provider import Found, Held, Identified
 from remediate.secret import Secret
 from remediate.testing.providers import ProviderContract, well_told
-from remediate.testing.surroundings import found, surroundings
-from remediate_providers.table.page import listing
+from remediate.testing.surroundings import found, nowhere, surroundings
+from remediate_providers.table.page import called, listing
 from remediate_providers.table.provider import TableProvider
 from remediate_providers.table.row import Row
 from remediate_providers.table.rows import AGE_KEY, BY_KIND, JWT, PRIVATE_KEY, ROWS, row_of
 
 PROVIDER = TableProvider()
-VENDOR = surroundings({})
+NOWHERE = {row.calls.address: nowhere() for row in ROWS if row.calls is not None}
+VENDOR = surroundings(NOWHERE, use_leaked=False, longest=0)
 SIMPLE = [row for row in ROWS if row is not PRIVATE_KEY]
 
 
@@ -91,7 +92,8 @@ def test_the_steps_of_a_row_can_be_followed(row: Row) -> None:
     held = hold(sample(row))
     short = held.credential.parts["value"][:8]
     ended = PROVIDER.revoke([held], VENDOR)[held.id]
-    assert ended.status is Status.MANUAL
+    # Handing a token in to be ended, as Hugging Face wants it, is no use of it.
+    assert ended.status in (Status.MANUAL, Status.UNREACHABLE)
     assert ended.manual is not None
     assert ended.manual.id == f"revoke-{row.vendor}-{short}"
     assert not ended.manual.takes_value
@@ -233,8 +235,9 @@ def test_the_page_lists_the_table_as_it_is() -> None:
     if not (root / "pyproject.toml").exists():
         pytest.skip("needs the source tree, not the wheel")
     page = root / "docs" / "providers" / "table.md"
-    assert listing() in page.read_text("utf-8"), (
-        "make it anew: python -c 'from remediate_providers.table.page import listing; print(listing())'"
+    text = page.read_text("utf-8")
+    assert called() in text and listing() in text, (
+        "make it anew: python -m remediate_providers.table.page docs/providers/table.md"
     )
 
 
