@@ -80,12 +80,15 @@ def _environment(folder: Path, running: Sequence[RunningVendor]) -> dict[str, st
     """A user's environment: this one's without any credential of its own, and the vendors' words."""
     private = (
         "AWS_",
+        "AZURE_",
+        "CLOUDSDK_",
         "GITHUB_",
         "GH_",
+        "GITLAB_",
+        "GOOGLE_",
+        "SLACK_",
         "STRIPE_",
         "VAULT_",
-        "GITLAB_",
-        "SLACK_",
         "VERCEL_",
         "GIT_",
     )

@@ -108,6 +108,9 @@ class ProviderFaults:
     make: ClassVar[Callable[[], Provider]]
     """Makes the provider: its class."""
     use_leaked: ClassVar[bool] = True
+    one_at_a_time: ClassVar[bool] = False
+    """Whether making the next one ends the one before, as a password's change does: then one that was lost
+    needs no deleting."""
     _counted: ClassVar[dict[str, Sequence[tuple[int, Call]]]]
     """The calls of each flow when all goes well."""
 
@@ -217,7 +220,8 @@ class ProviderFaults:
                 _hold(bool(found_again.reason), f"{call}: it says why it can't tell")
                 return
             told = 0
-            _hold(self.living(scene.running) == 0, f"{call}: one that was lost is deleted")
+            lost = 0 if self.one_at_a_time else self.living(scene.running)
+            _hold(lost == 0, f"{call}: one that was lost is deleted")
             made = _reissue(scene)
         elif not made.values and made.outcome.status is not Status.MANUAL:
             made = _reissue(scene)

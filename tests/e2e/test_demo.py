@@ -1,4 +1,4 @@
-"""The demo: the whole pipeline for three vendors, again and again, and two side by side."""
+"""The demo: the whole pipeline for every local vendor, again and again, and two side by side."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from remediate.plugins.registry import local_vendors
+
 from .conftest import Cli, Done
 
 pytest.importorskip("moto")
@@ -21,7 +23,7 @@ def check(done: Done) -> dict[str, Any]:
     assert done.finished["status"] == "clean"
     assert done.finished["manual"] == []
     record: dict[str, Any] = json.loads(Path(done.finished["record"]).read_text())
-    assert {c["provider"] for c in record["credentials"]} == {"aws", "github", "stripe"}
+    assert {c["provider"] for c in record["credentials"]} == set(local_vendors.names())
     assert {c["state"] for c in record["credentials"]} == {"dead"}
     assert {c["replacement"] for c in record["credentials"]} == {"in-place"}
     remote = [v for v in record["searches"] if v["scope"]["remote_refs"]]
@@ -57,7 +59,7 @@ def test_the_demo_shows_no_value_and_keeps_none_in_clear(cli: Cli, tmp_path: Pat
     report = json.loads((tmp_path / "d" / "gitleaks.json").read_text())
     values = {f["Secret"] for f in report}
     secret = {v for v in values if not v.startswith("AKIA")}
-    assert len(secret) == 3
+    assert len(secret) >= len(local_vendors.names())
     for value in secret:
         assert value not in done.out + done.err
     for path in (tmp_path / "d").rglob("*"):

@@ -11,41 +11,6 @@ _ROUTABLE = r"(?:\.[0-9a-z.]{9,16})?"
 
 ROWS = (
     Row(
-        kind="gitlab-pat",
-        title="GitLab personal, project or group access token",
-        vendor="gitlab",
-        looks=rf"glpat-[A-Za-z0-9_-]{{20,300}}{_ROUTABLE}",
-        page=_GITLAB,
-        end="Find it under Active tokens, and revoke it. One of a project or group is under its Settings, "
-        "Access tokens.",
-        where=_OWN,
-    ),
-    Row(
-        kind="gitlab-deploy-token",
-        title="GitLab deploy token",
-        vendor="gitlab",
-        looks=r"gldt-[A-Za-z0-9_-]{20,}",
-        page=None,
-        where="The project or group: Settings, Repository, Deploy tokens.",
-    ),
-    Row(
-        kind="gitlab-trigger-token",
-        title="GitLab pipeline trigger token",
-        vendor="gitlab",
-        looks=r"glptt-[0-9a-f]{40}",
-        page=None,
-        where="The project: Settings, CI/CD, Pipeline trigger tokens.",
-    ),
-    Row(
-        kind="gitlab-runner-token",
-        title="GitLab runner authentication token",
-        vendor="gitlab",
-        looks=rf"glrt-[A-Za-z0-9_-]{{20,300}}{_ROUTABLE}",
-        page=None,
-        where="The project, group or server: CI/CD, Runners.",
-        end="Open the runner and delete it, or reset its token with the Runners API.",
-    ),
-    Row(
         kind="gitlab-agent-token",
         title="GitLab agent for Kubernetes token",
         vendor="gitlab",
