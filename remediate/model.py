@@ -34,6 +34,18 @@ class Location:
 
 
 @dataclass(frozen=True)
+class Digest:
+    """A hash of a value, by which what really stands somewhere can be proven to be it."""
+
+    algorithm: str
+    """``sha1``, ``sha256``, or ``hmsl``: GitGuardian's scrypt (`remediate.reports.digests`)."""
+    hex: str = field(repr=False)
+    """Whoever has it can try guesses at a weak value: not shown."""
+    after: str = ""
+    """What was hashed behind the value."""
+
+
+@dataclass(frozen=True)
 class Hints:
     """What a redacted entry still tells of its value, to know it again where it stands.
 
@@ -50,6 +62,12 @@ class Hints:
     """What stands right before it."""
     after: Secret | None = None
     """What stands right after it."""
+    tolerance: float = 1e-5
+    """How far `entropy` may be off. Reports give a 32-bit float, or two decimals."""
+    digest: Digest | None = None
+    """Its hash."""
+    mask: Secret | None = None
+    """The value with ``*`` in place of each character that was taken out."""
 
 
 @dataclass(frozen=True)

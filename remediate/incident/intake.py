@@ -9,6 +9,7 @@ from remediate.errors import ReportError
 from remediate.history.blobs import Blobs
 from remediate.history.model import Needle, Unreadable
 from remediate.history.repo import Repo
+from remediate.incident import companions
 from remediate.model import Credential, LeakedSecret, Location
 from remediate.plugins.provider import Found, Provider
 from remediate.plugins.registry import providers
@@ -54,6 +55,7 @@ def take_in(document: Document, repo: Repo, key: InstallationKey) -> Intake:
     report = read_report(document)
     with Blobs(repo.git_dir) as blobs:
         resolved = resolve(report.findings, blobs.read)
+        completed = companions.complete(resolved.secrets, key, repo, blobs.read)
     if resolved.unread and not resolved.secrets:
         first = resolved.unread[0]
         raise ReportError(
@@ -64,12 +66,13 @@ def take_in(document: Document, repo: Repo, key: InstallationKey) -> Intake:
             "redaction.",
         )
     return identify(
-        resolved.secrets,
+        completed.secrets,
         key,
         name=document.name,
         report_format=report.format,
-        unread=tuple(
-            Unreadable(_place(each.finding.location), each.reason) for each in resolved.unread
+        unread=(
+            *(Unreadable(_place(each.finding.location), each.reason) for each in resolved.unread),
+            *completed.unclear,
         ),
     )
 

@@ -51,6 +51,18 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """The other half of a found value, that the report does not hold and that stands near it as a rule."""
+
+    fingerprint: str
+    """Of the half that is there."""
+    shape: str
+    """A regular expression that all of the other half matches."""
+    lines: int
+    """How many lines apart they stand at most."""
+
+
+@dataclass(frozen=True)
 class Identified:
     """A credential that a provider made out of one or more found values, without any call."""
 
@@ -94,6 +106,15 @@ class Provider(Protocol):
 
         Offline, from the values and their pairing alone: no call, never the rule's name.
         """
+        ...
+
+
+@runtime_checkable
+class MissesHalves(Protocol):
+    """Its credentials come in two halves, and reports often hold one."""
+
+    def missing(self, found: Sequence[Found]) -> Sequence[Missing]:
+        """What of *found* has no other half. Offline."""
         ...
 
 

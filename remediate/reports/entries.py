@@ -102,6 +102,29 @@ class Entry:
             raise self.wrong(name, "an object")
         return Entry(self.file, self.line, f'field "{name}" of {self.name}', value)
 
+    def entry(self, name: str) -> Entry:
+        """A field that has to be an object. Raises `ReportError`."""
+        found = self.optional_entry(name)
+        if found is None:
+            raise self.wrong(name, "an object")
+        return found
+
+    def inner(self, name: str) -> tuple[Entry, ...]:
+        """A field that has to be a list of objects. Raises `ReportError`."""
+        if not self.has(name):
+            raise self.wrong(name, "a list of objects")
+        return self.optional_entries(name)
+
+    def optional_texts(self, name: str) -> dict[str, str]:
+        """A field that is an object of nothing but texts where it is there; those that are empty left out."""
+        found = self.optional_entry(name)
+        texts = dict(found.fields) if found else {}
+        # The names within are the report's own, and not told.
+        for text in texts.values():
+            if text is not None and not (isinstance(text, str) and _encodable(text)):
+                raise self.wrong(name, "an object of texts", found="other values in it")
+        return {each: text for each, text in texts.items() if text}
+
     def optional_entries(self, name: str) -> tuple[Entry, ...]:
         """A field that is a list of objects where it is there; empty where it is not."""
         value = self.fields.get(name)

@@ -15,6 +15,7 @@ from remediate.model import Finding, Hints
 from remediate.plugins.report import Document
 from remediate.reports.entries import Entry, entries
 from remediate.reports.places import is_commit, location
+from remediate.reports.redacted import around, left_of
 from remediate.reports.shape import shape_of
 from remediate.reports.text import label
 from remediate.secret import Secret
@@ -42,10 +43,6 @@ _NAMES = frozenset(
     ]
 )
 _ENOUGH = 6
-_REDACTED = "REDACTED"
-_CUT = "..."
-# What Go's JSON writer puts where a value is not UTF-8: the real bytes stand in the commit alone.
-_DAMAGED = "\N{REPLACEMENT CHARACTER}"
 
 
 class Gitleaks:
@@ -100,43 +97,23 @@ def _finding(entry: Entry, part: Entry, part_of: int | None) -> Finding:
         date=entry.optional_text("Date"),
     )
     secret = part.text("Secret")
-    beginning = _left_of_redaction(secret)
+    beginning = left_of(secret)
     return Finding(
         value=Secret(secret) if beginning is None and secret else None,
         location=place,
         rule=rule,
         source=label(entry.optional_text("Fingerprint"), 5000),
         part_of=part_of,
-        hints=None if beginning is None else _hints(part, secret, beginning),
+        hints=None if beginning is None else _hints(part, secret),
     )
 
 
-def _left_of_redaction(secret: str) -> str | None:
-    """How the value begins, as far as redaction left it; None where nothing was taken out."""
-    if secret == _REDACTED:
-        return ""
-    if _DAMAGED in secret:
-        return secret[: secret.index(_DAMAGED)]
-    return secret.removesuffix(_CUT) if secret.endswith(_CUT) else None
-
-
-def _hints(part: Entry, secret: str, beginning: str) -> Hints:
-    before, found, after = part.optional_text("Match").partition(secret)
-    start, end = part.optional_number("StartColumn"), part.optional_number("EndColumn")
+def _hints(part: Entry, secret: str) -> Hints:
+    match = part.optional_text("Match")
+    # The columns are the match's; over several lines they say nothing of the value.
     columns = None
-    # The columns are the match's, in bytes; over several lines they say nothing of the value.
-    if found and start and end and part.number("StartLine") == part.number("EndLine"):
-        columns = (start + len(before.encode()), end - len(after.encode()))
+    start, end = part.optional_number("StartColumn"), part.optional_number("EndColumn")
+    if start and end and part.number("StartLine") == part.number("EndLine"):
+        columns = (start, end)
     # Older versions write 0 unless the rule asks for entropy; no secret's is 0.
-    entropy = part.optional_real("Entropy") or None
-    return Hints(
-        columns=columns,
-        entropy=entropy,
-        beginning=Secret(beginning) if beginning else None,
-        before=_context(before) if found else None,
-        after=_context(after) if found else None,
-    )
-
-
-def _context(text: str) -> Secret | None:
-    return Secret(text) if text and _DAMAGED not in text else None
+    return around(match, secret, columns, entropy=part.optional_real("Entropy") or None)

@@ -23,7 +23,7 @@ GITHUB = (
 _SCAN_AGAIN = f"Scan with gitleaks ({GITLEAKS}), or write the leaked values into a file, one a line, and give that."
 _VALUES = "Write the leaked values into a file, one a line, and give that."
 
-_DRIVER = re.compile(r'"driver"\s*:\s*\{[^{}]{0,2000}?"name"\s*:\s*"([A-Za-z0-9 _-]{1,40})"')
+_DRIVER = re.compile(r'"driver"\s*:\s*\{[^{}]{0,2000}?"name"\s*:\s*"([A-Za-z0-9 ._-]{1,40})"')
 _CELL = r'"?[A-Za-z][\w .-]*"?'
 _CSV_HEADER = re.compile(
     # A column's name tells a table from a value that has commas in it.
@@ -32,10 +32,25 @@ _CSV_HEADER = re.compile(
     re.IGNORECASE,
 )
 
-#: What each scanner that writes SARIF can write instead; SARIF shortens and cuts out values.
+#: Tools whose SARIF can't be used, by their driver's name: it is about code, packages or machines, or (leakkill
+#: 0.8) masks values and drops the dot of ``.env``.
+SARIF_OTHERS = frozenset(
+    [
+        "Bandit",
+        "Checkov",
+        "CodeQL",
+        "ESLint",
+        "Flawfinder",
+        "Grype",
+        "PSScriptAnalyzer",
+        "Scorecard",
+        "leakkill",
+    ]
+)
+
 _INSTEAD_OF_SARIF = {
-    "gitleaks": f"Export JSON: {GITLEAKS}",
     "CodeQL": f"Its findings are about code. Export the secret scanning alerts: {GITHUB}",
+    "leakkill": "Export JSON: leakkill scan --history --json . > leakkill.json",
 }
 
 
@@ -67,53 +82,19 @@ def _holds(pattern: str) -> Test:
 
 _ROWS: tuple[tuple[Test, Known], ...] = (
     (
-        _named("schema_version", "findings"),
-        Known("a betterleaks 2 report", _SCAN_AGAIN),
-    ),
-    (
-        _named("schema_version", "finding"),
-        Known("a betterleaks 2 report (JSON Lines)", _SCAN_AGAIN),
-    ),
-    (_named("rule", "finding"), Known("a kingfisher report (JSON Lines)", _SCAN_AGAIN)),
-    (
-        lambda shape, _text: (
-            "findings" in shape.names
-            and ("audit" in shape.names or {"rule", "finding"} <= shape.inner)
-        ),
-        Known("a kingfisher report", _SCAN_AGAIN),
-    ),
-    (
-        lambda shape, text: (
-            "SourceMetadata" in shape.names
-            or (shape.lines and '"SourceMetadata"' in text and '"DetectorName"' in text)
-        ),
-        Known("a trufflehog report", _SCAN_AGAIN),
-    ),
-    (
-        _named("plugins_used", "results"),
-        Known("a detect-secrets baseline, which holds hashes and no values", _SCAN_AGAIN),
-    ),
-    (
-        lambda shape, _text: (
-            "entities_with_incidents" in shape.names
-            or ("scans" in shape.names and "entities_with_incidents" in shape.inner)
-        ),
-        Known("a ggshield report", _SCAN_AGAIN),
-    ),
-    (
-        _named("secret_hash", "gitguardian_url"),
-        Known("a list of GitGuardian incidents, which holds hashes and no values", _SCAN_AGAIN),
-    ),
-    (
-        _named("version", "vulnerabilities"),
-        Known("a GitLab secret detection report", _SCAN_AGAIN),
+        _named("secret_hash", "hmsl_hash"),
+        Known("a list of GitGuardian incidents of another form", _SCAN_AGAIN),
     ),
     (
         _named("detail-type", "source", "detail"),
         Known(
-            "an AWS event, which names an access key id and no secret",
-            "Write the access key id and its secret into a file, one a line, and give that.",
+            "an AWS event of another kind",
+            "Give AWS Health's event that names the exposed key, or the key id and its secret one a line.",
         ),
+    ),
+    (
+        _named("branch", "commitHash", "stringsFound"),
+        Known("a report of trufflehog 2 or older", _SCAN_AGAIN),
     ),
     (
         _named("type", "details"),
@@ -145,12 +126,8 @@ _ROWS: tuple[tuple[Test, Known], ...] = (
         Known("a report of gitleaks 7 or older", f"Scan with gitleaks 8: {GITLEAKS}"),
     ),
     (
-        _named("id", "type", "value", "identity", "locations"),
-        Known("a leakkill report, whose values are masked", _SCAN_AGAIN),
-    ),
-    (
-        _begins("RuleID,Commit,File,", "Description,StartLine,EndLine,"),
-        Known("a gitleaks CSV report", f"Export JSON: {GITLEAKS}"),
+        _begins("Description,StartLine,EndLine,"),
+        Known("a gitleaks CSV report of an old version", f"Export JSON: {GITLEAKS}"),
     ),
     (_begins("<testsuite"), Known("a JUnit report", f"Export JSON: {GITLEAKS}")),
     (
@@ -208,15 +185,17 @@ def refusal(document: Document, readable: str) -> ReportError:
     )
 
 
-def _sarif(text: str) -> Known:
+def sarif_driver(text: str) -> str:
+    """The name of the tool that wrote a SARIF report, from its beginning; empty where it isn't there."""
     found = _DRIVER.search(text)
-    tool = found[1] if found else ""
-    by = (
-        f" of {tool}"
-        if tool in ("gitleaks", "ggshield", "kingfisher", "CodeQL", "betterleaks")
-        else ""
-    )
-    return Known(f"a SARIF report{by}", _INSTEAD_OF_SARIF.get(tool, _SCAN_AGAIN))
+    return found[1] if found else ""
+
+
+def _sarif(text: str) -> Known:
+    tool = sarif_driver(text)
+    if tool not in SARIF_OTHERS:
+        return Known("a SARIF report", _SCAN_AGAIN)
+    return Known(f"a SARIF report of {tool}", _INSTEAD_OF_SARIF.get(tool, _SCAN_AGAIN))
 
 
 def _outline(shape: Shape) -> str:

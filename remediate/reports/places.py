@@ -29,9 +29,21 @@ def repository_path(text: str) -> str | None:
     return "/".join(parts)
 
 
+def below(path: str, *roots: str) -> str:
+    """An absolute *path* as one from the first of *roots* that it lies under; others as they are.
+
+    What scans a folder often writes whole paths, and says elsewhere which folder it was.
+    """
+    for root in roots:
+        base = root.rstrip("/")
+        if base.startswith("/") and path.startswith(f"{base}/"):
+            return path[len(base) + 1 :]
+    return path
+
+
 def is_commit(text: str) -> bool:
-    """Whether *text* can be a commit's id, maybe abbreviated: 4 to 64 hex digits."""
-    return _COMMIT.fullmatch(text) is not None
+    """Whether *text* can be a commit's id, maybe abbreviated: 4 to 64 hex digits, not all of them 0."""
+    return _COMMIT.fullmatch(text) is not None and text.strip("0") != ""
 
 
 def moment(text: str) -> str | None:

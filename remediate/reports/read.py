@@ -110,7 +110,7 @@ def _refused(document: Document, formats: Iterable[ReportFormat]) -> ReportError
                 plain.read(document)
         except ReportError as error:
             return error
-    return refusal(document, ", ".join(f.title for f in listed) or "none is installed")
+    return refusal(document, ", ".join(f.name for f in listed) or "none is installed")
 
 
 def _read(name: str, stdin: BinaryIO, limit: int) -> bytes:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from remediate.model import Finding, Hints
+from remediate.reports import digests
 from remediate.reports.candidates import (
     DECODED,
     Candidate,
@@ -31,8 +32,6 @@ ReadBlob: TypeAlias = Callable[[str | None, str], bytes | None]
 """(commit, path) to the file as it was in that commit; of the newest commit where it is None. None
 where there is no such file, or it can't be read."""
 
-_TOLERANCE = 1e-5
-"""Bits. Reports give entropy as a 32-bit float; sums in another order differ in the last place."""
 _AROUND = 2048
 """Bytes looked at on either side of the columns of a very long line."""
 _WINDOW = 1 << 16
@@ -88,8 +87,8 @@ def look(finding: Finding, read_blob: ReadBlob) -> Recovery:
     start, end = place.start_line, max(place.end_line or 0, place.start_line)
     text = _cut(blob, start, end)
     found = _choose(text, hints) if text else []
-    if not found and hints.entropy is not None:
-        # Some versions of gitleaks are a line off (its issues 1037 and 1352); the entropy proves it.
+    if not found and _provable(hints):
+        # Some versions of gitleaks are a line off (its issues 1037 and 1352), and so is ggshield's SARIF.
         around = _cut(blob, max(1, start - 1), end + 1)
         found = _choose(replace(around, single=False), hints) if around else []
     if text is None and not found:
@@ -99,6 +98,14 @@ def look(finding: Finding, read_blob: ReadBlob) -> Recovery:
     if len(found) > 1:
         return Recovery(None, "more than one value that agrees with the report stands on that line")
     return Recovery(Secret(found[0]))
+
+
+def agrees(hints: Hints, value: Secret) -> bool:
+    """Whether a hash and a mask that the report holds are *value*'s."""
+    shown = value.reveal()
+    return (hints.digest is None or digests.proves(hints.digest, shown)) and (
+        hints.mask is None or _fits(hints.mask, shown)
+    )
 
 
 def _cut(blob: bytes, start: int, end: int) -> _Text | None:
@@ -127,12 +134,17 @@ def _choose(text: _Text, hints: Hints) -> list[bytes]:
     if keys:
         return _distinct(keys)
     lines, shift = _window(text, hints)
-    found = _agreeing(lines, candidates(lines), hints) or _agreeing(
-        lines, _between(lines, hints), hints
+    found = (
+        _agreeing(lines, candidates(lines), hints)
+        or _agreeing(lines, _between(lines, hints), hints)
+        or _agreeing(lines, _unmasked(lines, hints), hints)
     )
     near = _near(found, columns, shift) if columns else []
-    if hints.entropy is not None:
-        # The entropy has chosen already: what is left is one value, or can't be told apart.
+    if hints.mask is not None:
+        # Readings of one stretch that the mask fits all: the one it was made from begins and ends there.
+        return _distinct(_one_a_stretch(lines, near or found))
+    if _provable(hints):
+        # The proof has chosen already: what is left is one value, or can't be told apart.
         return _distinct(near or found or _agreeing(lines, _cut_out(lines, columns, shift), hints))
     if near:
         return _distinct(near[:1])
@@ -149,16 +161,53 @@ def _distinct(found: Iterable[Candidate]) -> list[bytes]:
 def _key_agrees(block: Candidate, hints: Hints) -> bool:
     """Whether a PEM block is what the report saw: all of it, or its first line."""
     lf = block.value.replace(b"\r\n", b"\n")
-    seen = (block.value, lf, canonical(block.value), header(block.value))
-    if hints.beginning is not None and not any(
-        value.startswith(hints.beginning.reveal()) for value in seen
-    ):
-        return False
-    return hints.entropy is None or any(_same(entropy(value), hints.entropy) for value in seen)
+    first = header(block.value)
+    # detect-secrets hashes the first line without its dashes.
+    seen = (block.value, lf, canonical(block.value), first, first.strip(b"-"))
+    return (
+        (hints.beginning is None or any(_begins(value, hints) for value in seen))
+        and (hints.entropy is None or any(_same(value, hints) for value in seen))
+        and (hints.digest is None or any(digests.proves(hints.digest, value) for value in seen))
+        and (hints.mask is None or any(_fits(hints.mask, value) for value in seen))
+    )
+
+
+def _provable(hints: Hints) -> bool:
+    """Whether the report tells enough to prove a value to be the one that was meant."""
+    return hints.entropy is not None or hints.digest is not None or hints.mask is not None
+
+
+def _begins(value: bytes, hints: Hints) -> bool:
+    return hints.beginning is None or value.startswith(hints.beginning.reveal())
+
+
+def _fits(mask: Secret, value: bytes) -> bool:
+    """Whether *value* is *mask* with something in place of each ``*``."""
+    return re.fullmatch(_pattern(mask), value) is not None
+
+
+def _pattern(mask: Secret) -> bytes:
+    """A mask's ``*`` stands for one character, which may be of several bytes in UTF-8."""
+    one = rb"(?:[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]*+)"
+    return re.sub(
+        rb"(?:\\\*)+", lambda stars: one + b"{%d}" % (len(stars[0]) // 2), re.escape(mask.reveal())
+    )
 
 
 def _agreeing(lines: bytes, among: Iterable[Candidate], hints: Hints) -> list[Candidate]:
-    return [c for c in among if _agrees(lines, c, hints) and not PEM_HEADER.match(c.value)]
+    told = replace(hints, digest=None)
+    found = [
+        c
+        for c in among
+        if _agrees(lines, c, told, provable=_provable(hints)) and not PEM_HEADER.match(c.value)
+    ]
+    if hints.digest is None:
+        return found
+    # Last, and each value once: a hash may be one that is made to be slow.
+    most = digests.most(hints.digest)
+    values = list(dict.fromkeys(c.value for c in found))[:most]
+    proven = next((v for v in values if digests.proves(hints.digest, v)), None)
+    return [c for c in found if c.value == proven]
 
 
 def _between(lines: bytes, hints: Hints) -> Iterator[Candidate]:
@@ -173,6 +222,14 @@ def _between(lines: bytes, hints: Hints) -> Iterator[Candidate]:
         if end > start:
             yield Candidate(lines[start:end], start, end, 2)
         at = lines.find(before, at + 1)
+
+
+def _unmasked(lines: bytes, hints: Hints) -> Iterator[Candidate]:
+    """What fits the mask, whatever it looks like."""
+    if hints.mask is None:
+        return
+    for found in re.finditer(_pattern(hints.mask), lines):
+        yield Candidate(found[0], found.start(), found.end(), 3)
 
 
 def _cut_out(lines: bytes, columns: tuple[int, int] | None, shift: int) -> Iterator[Candidate]:
@@ -190,17 +247,19 @@ def _cut_out(lines: bytes, columns: tuple[int, int] | None, shift: int) -> Itera
             yield Candidate(lines[start:end], start, end, 4)
 
 
-def _agrees(lines: bytes, candidate: Candidate, hints: Hints) -> bool:
+def _agrees(lines: bytes, candidate: Candidate, hints: Hints, *, provable: bool) -> bool:
     """Whether nothing that the report tells speaks against the candidate."""
     value = candidate.value
-    if hints.beginning is not None and not value.startswith(hints.beginning.reveal()):
+    if not _begins(value, hints):
         return False
-    if hints.entropy is not None and not _same(entropy(value), hints.entropy):
+    if hints.entropy is not None and not _same(value, hints):
+        return False
+    if hints.mask is not None and not _fits(hints.mask, value):
         return False
     if candidate.rank == DECODED:
         # Decoded: the text around it, as the report has it, was decoded too. Nothing but a proof
         # makes a decoded value the one that was meant.
-        return hints.entropy is not None
+        return provable
     before, after = hints.before, hints.after
     return not (
         (before is not None and not lines[: candidate.start].endswith(before.reveal()))
@@ -208,8 +267,9 @@ def _agrees(lines: bytes, candidate: Candidate, hints: Hints) -> bool:
     )
 
 
-def _same(one: float, other: float) -> bool:
-    return abs(one - other) <= _TOLERANCE
+def _same(value: bytes, hints: Hints) -> bool:
+    """Whether *value* has the entropy that the report tells."""
+    return hints.entropy is None or abs(entropy(value) - hints.entropy) <= hints.tolerance
 
 
 def _window(text: _Text, hints: Hints) -> tuple[bytes, int]:

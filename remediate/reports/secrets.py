@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from remediate.clock import parse
 from remediate.model import Finding, Location
 from remediate.reports.canonical import canonical
-from remediate.reports.recover import ReadBlob, look
+from remediate.reports.recover import ReadBlob, agrees, look
 from remediate.secret import Secret
 
 
@@ -60,9 +60,8 @@ def resolve(findings: Iterable[Finding], read_blob: ReadBlob) -> Resolved:
     unread: list[Unread] = []
     for finding, found in looked:
         value = found.value
-        if value is None and finding.location.url is not None:
-            # One alert has one value: what its place in git shows is what its issue shows.
-            value = by_entry.get(finding.source)
+        if value is None:
+            value = _seen_elsewhere(finding, by_entry.get(finding.source, ()))
         if value is None:
             unread.append(Unread(finding, found.reason))
         else:
@@ -108,10 +107,24 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _values_by_entry(found: Iterable[tuple[Finding, Secret | None]]) -> dict[str, Secret]:
-    """The value of each entry that shows one and no other."""
+def _seen_elsewhere(finding: Finding, same_entry: Iterable[Secret]) -> Secret | None:
+    """The value of a redacted finding, where its entry's other places show it.
+
+    One alert has one value: what its place in git shows is what its issue shows. Where the report holds
+    a hash or a mask, that has to agree too: an entry's id is not always one secret's own.
+    """
+    values = list(same_entry)
+    if finding.hints is not None and (finding.hints.digest or finding.hints.mask):
+        values = [value for value in values if agrees(finding.hints, value)]
+    elif finding.location.url is None:
+        return None
+    return values[0] if len(values) == 1 else None
+
+
+def _values_by_entry(found: Iterable[tuple[Finding, Secret | None]]) -> dict[str, set[Secret]]:
+    """Every value that each entry shows."""
     values: dict[str, set[Secret]] = {}
     for finding, value in found:
         if value is not None and finding.source:
             values.setdefault(finding.source, set()).add(value)
-    return {source: next(iter(same)) for source, same in values.items() if len(same) == 1}
+    return values

@@ -12,10 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remediate.errors import ReportError
+from remediate.plugins.registry import reports
 from remediate.plugins.report import Document
-from remediate.reports.github_alerts import GitHubAlerts
-from remediate.reports.gitleaks import Gitleaks
-from remediate.reports.plain import PlainList
 from remediate.reports.read import Report, read_report
 from remediate.reports.recover import look
 
@@ -26,8 +24,10 @@ WHOLE = {
     for path in sorted(SAMPLES.iterdir())
     if not path.name.endswith(".expected.json")
 }
-FORMATS = (Gitleaks(), GitHubAlerts(), PlainList())
-READABLE = ("gitleaks.json", "gitleaks-redact.json", "github-alerts-constructed.json")
+FORMATS = tuple(reports)
+READABLE = tuple(name for name in WHOLE if (SAMPLES / f"{name}.expected.json").exists())
+LISTS = tuple(name for name in READABLE if name.endswith((".json", ".sarif")))
+LINES = tuple(name for name in READABLE if name.endswith(".jsonl"))
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
@@ -101,11 +101,19 @@ def test_any_sample_cut_anywhere(data: st.DataObject) -> None:
     read_or_refuse(whole[start:end])
 
 
-@pytest.mark.parametrize("name", READABLE)
+@pytest.mark.parametrize("name", LISTS)
 def test_a_json_sample_cut_within_is_never_taken_for_whole(name: str) -> None:
     whole = WHOLE[name].rstrip()
-    for end in range(1, len(whole), 23):
+    for end in range(1, len(whole), max(23, len(whole) // 100)):
         assert read_or_refuse(whole[:end]) is None
+
+
+@pytest.mark.parametrize("name", [n for n in LINES if not n.startswith("trufflehog")])
+def test_json_lines_without_the_last_are_never_taken_for_whole(name: str) -> None:
+    """trufflehog's have no last line that would tell."""
+    lines = WHOLE[name].splitlines(keepends=True)
+    for end in range(1, len(lines)):
+        assert read_or_refuse(b"".join(lines[:end])) is None
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -120,7 +128,14 @@ def test_any_sample_with_bytes_changed(data: st.DataObject) -> None:
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.data())
 def test_any_field_removed_renamed_or_replaced(data: st.DataObject) -> None:
-    entries = copy.deepcopy(json.loads(WHOLE[data.draw(st.sampled_from(READABLE))]))
+    name = data.draw(st.sampled_from((*LISTS, *LINES)))
+    # JSON Lines as a list: every reader takes either.
+    whole = (
+        json.loads(WHOLE[name])
+        if name in LISTS
+        else list(map(json.loads, WHOLE[name].splitlines()))
+    )
+    entries = copy.deepcopy(whole)
     for _ in range(data.draw(st.integers(1, 3))):
         holder = data.draw(st.sampled_from(objects(entries)))
         if not holder:

@@ -131,7 +131,7 @@ def test_what_nobody_knows_is_told_what_can_be_read() -> None:
     with pytest.raises(ReportError) as caught:
         read_report(Document("r", b'[{"x": 1}]'))
     message = caught.value.message
-    assert "GitHub secret scanning alerts, gitleaks JSON, plain list" in message
+    assert "github-alerts, gitlab, gitleaks, gitleaks-csv, kingfisher" in message
     assert "found a JSON list of something else" in message
     assert "gitleaks git --report-format json" in caught.value.hint
 
@@ -179,16 +179,11 @@ def test_a_format_may_be_there_alone() -> None:
         (b"rule,file,line,secret\r\nx,y,1,z", "a CSV file"),
         (b"Finding:     x\nSecret:      y\nRuleID:      z\n", "what gitleaks prints for people"),
         (b"hello\nFound unverified result \xf0\x9f\x90\xb7\n", "what trufflehog prints for people"),
-        (b'{"version": "2.1.0", "runs": []}', "a SARIF report"),
         (
             b'{"$schema": "x", "runs": [{"tool": {"driver": {"name": "CodeQL"}}}]}',
             "a SARIF report of CodeQL",
         ),
-        (
-            b'{"$schema": "x", "runs": [{"tool": {"driver": {"name": "hidden"}}}]}',
-            "a SARIF report;?",
-        ),
-        (b'{"level":"info"}\n{"SourceMetadata":{},"DetectorName":"x"}', "a trufflehog report"),
+        (b'{"message": "Not Found", "documentation_url": "x"}', "an error of GitHub's"),
     ],
 )
 def test_known_others_are_named(data: bytes, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ import pytest
 
 from remediate.errors import ReportError
 from remediate.history.blobs import Blobs
+from remediate.history.repo import open_repo
+from remediate.incident.intake import Intake, take_in
 from remediate.model import Hints, Location
 from remediate.plugins.report import Document
 from remediate.reports.read import Report, read_report
 from remediate.reports.secrets import DistinctSecret, Resolved, resolve
+from remediate.secret import InstallationKey
 
 SAMPLES = Path(__file__).resolve().parents[2] / "fixtures" / "reports"
+KEY = InstallationKey(bytes(32))
 EXPECTED = sorted(SAMPLES.glob("*.expected.json"))
 
 
@@ -44,6 +49,30 @@ def told(secret: DistinctSecret) -> dict[str, Any]:
     }
 
 
+def pairs(secrets: Sequence[DistinctSecret]) -> list[list[int]]:
+    """Which secrets the report says belong together, by their numbers in the list of secrets."""
+    groups: dict[int, list[int]] = {}
+    for number, secret in enumerate(secrets):
+        for group in secret.groups:
+            groups.setdefault(group, []).append(number)
+    return sorted(members for members in groups.values() if len(members) > 1)
+
+
+def credentials(intake: Intake) -> list[dict[str, Any]]:
+    """What the report comes to: each credential's kind, provider and parts, values by their SHA-256."""
+    return [
+        {
+            "provider": one.provider,
+            "kind": one.kind,
+            "parts": {
+                part: hashlib.sha256(intake.values[name].reveal()).hexdigest()
+                for part, name in one.parts.items()
+            },
+        }
+        for one in intake.credentials
+    ]
+
+
 @pytest.mark.parametrize("path", EXPECTED, ids=lambda path: path.name)
 def test_a_sample_yields_what_was_planted(path: Path, acme: Path) -> None:
     expected = json.loads(path.read_text("utf-8"))
@@ -57,6 +86,16 @@ def test_a_sample_yields_what_was_planted(path: Path, acme: Path) -> None:
         {name: value for name, value in secret.items() if name != "planted"}
         for secret in expected["secrets"]
     ]
+    assert pairs(result.secrets) == expected["pairs"]
+
+
+@pytest.mark.parametrize("path", EXPECTED, ids=lambda path: path.name)
+def test_a_sample_comes_to_these_credentials(path: Path, acme: Path) -> None:
+    """With the halves that a report leaves out, and keys in two wrappings as one credential."""
+    name = path.name.removesuffix(".expected.json")
+    intake = take_in(Document(name, (SAMPLES / name).read_bytes()), open_repo(acme), KEY)
+    assert not intake.unread
+    assert credentials(intake) == json.loads(path.read_text("utf-8"))["credentials"]
 
 
 @pytest.mark.parametrize("path", EXPECTED, ids=lambda path: path.name)
@@ -107,28 +146,9 @@ def test_a_redacted_report_of_another_repository_recovers_nothing(
 
 
 REFUSED = {
-    "aws-health-exposed-constructed.json": "an AWS event",
-    "betterleaks-fs.json": "a betterleaks 2 report",
-    "betterleaks-redact.json": "a betterleaks 2 report",
-    "betterleaks.json": "a betterleaks 2 report",
-    "betterleaks.jsonl": "a betterleaks 2 report (JSON Lines)",
-    "detect-secrets-allfiles.json": "a detect-secrets baseline",
-    "detect-secrets-baseline.json": "a detect-secrets baseline",
-    "ggshield-path.json": "a ggshield report",
-    "ggshield-repo-showsecrets.json": "a ggshield report",
-    "ggshield-repo.json": "a ggshield report",
-    "ggshield-repo.sarif": "a SARIF report of ggshield",
     "gitguardian-incidents-constructed.json": "a list of GitGuardian incidents",
     "github-alert-locations-constructed.json": "the locations of a GitHub alert",
-    "gitleaks.csv": "a gitleaks CSV report",
-    "gitleaks.sarif": "a SARIF report of gitleaks",
-    "gl-secret-detection-report-constructed.json": "a GitLab secret detection report",
-    "kingfisher-redact.json": "a kingfisher report",
-    "kingfisher.json": "a kingfisher report",
-    "kingfisher.jsonl": "a kingfisher report (JSON Lines)",
-    "trufflehog-filesystem-constructed.jsonl": "a trufflehog report",
-    "trufflehog-git-constructed.jsonl": "a trufflehog report",
-    "trufflehog-github-constructed.jsonl": "a trufflehog report",
+    "leakkill.sarif": "a SARIF report of leakkill",
     # Not scanners' reports at all, handed in by mistake.
     "acme.bundle": "a git bundle",
     "planted.json": "a JSON object of another kind",

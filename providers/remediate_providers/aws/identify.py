@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from remediate.model import Credential, Location
-from remediate.plugins.provider import Found, Identified, Kind
+from remediate.plugins.provider import Found, Identified, Kind, Missing
 from remediate_providers.aws import keys
 
 NEAR = 20
@@ -24,6 +24,16 @@ def identify(found: Sequence[Found]) -> list[Identified]:
     secrets = [f for f in found if keys.looks_secret(_text(f))]
     pairs = _pairs([one for one, _ in ids], secrets)
     return [_credential(one, kind, pairs.get(one.fingerprint)) for one, kind in ids]
+
+
+def missing(found: Sequence[Found]) -> list[Missing]:
+    """Ids of access keys whose secret the report does not hold."""
+    return [
+        Missing(one.credential.parts["id"], keys.SECRET_SHAPE, NEAR)
+        for one in identify(found)
+        if "secret" not in one.credential.parts
+        and one.credential.kind in (keys.KEY_ID.name, keys.TEMPORARY.name)
+    ]
 
 
 def _text(found: Found) -> str:

@@ -54,8 +54,8 @@ KINDS = (KEY_ID, SECRET, TEMPORARY, BEARER, CONTEXT)
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes
 _BY_PREFIX = {"AKIA": KEY_ID, "ASIA": TEMPORARY, "ABIA": BEARER, "ACCA": CONTEXT}
 _ID = re.compile(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}")
-_SECRET = re.compile(r"[A-Za-z0-9/+]{40}")
-_HEX = re.compile(r"[0-9a-fA-F]{40}")
+SECRET_SHAPE = r"(?=.*[a-z])(?=.*[A-Z])(?![0-9a-fA-F]{40}\Z)[A-Za-z0-9/+]{40}"  # noqa: S105 - a shape, no value
+_SECRET = re.compile(SECRET_SHAPE)
 
 # Accounts whose keys are laid out to be stolen, so that their use raises an alarm. From trufflehog,
 # pkg/detectors/aws/access_keys/canary.go: those of canarytokens.org, then those of its imitators.
@@ -82,12 +82,7 @@ def looks_secret(text: str) -> bool:
     Forty characters of the base64 alphabet are also the shape of a SHA-1 in hexadecimal; that, and a
     text all in one case, is left to others (a random key is so once in 10**9).
     """
-    return (
-        _SECRET.fullmatch(text) is not None
-        and _HEX.fullmatch(text) is None
-        and text.lower() != text
-        and text.upper() != text
-    )
+    return _SECRET.fullmatch(text) is not None
 
 
 def account_of(key_id: str) -> str | None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Facts, Outcome
-from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
+from remediate.plugins.provider import Found, Held, Identified, Kind, Missing, Reissued
 from remediate.secret import Secret
-from remediate_providers.aws.identify import identify
+from remediate_providers.aws.identify import identify, missing
 from remediate_providers.aws.keys import KINDS
 
 # Everything that calls AWS is imported when it is asked for: to identify, nothing of it is needed.
@@ -24,6 +24,10 @@ class AwsProvider:
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
         """Key ids, each with its secret where one belongs to it."""
         return identify(found)
+
+    def missing(self, found: Sequence[Found]) -> Sequence[Missing]:
+        """Key ids whose secret the report does not hold."""
+        return missing(found)
 
     def describe(self, held: Held, vendor: VendorContext) -> Facts:
         """Account, user, rights, last use, reach."""
