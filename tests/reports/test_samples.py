@@ -59,10 +59,9 @@ def pairs(secrets: Sequence[DistinctSecret]) -> list[list[int]]:
 
 
 def credentials(intake: Intake) -> list[dict[str, Any]]:
-    """What the report comes to: each credential's kind, provider and parts, values by their SHA-256."""
+    """What the report comes to: each credential's kind and parts, values by their SHA-256."""
     return [
         {
-            "provider": one.provider,
             "kind": one.kind,
             "parts": {
                 part: hashlib.sha256(intake.values[name].reveal()).hexdigest()
