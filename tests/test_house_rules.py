@@ -35,6 +35,7 @@ VENDOR_SDKS = frozenset(
         "github",
         "githubkit",
         "gitlab",
+        "psycopg",
         "slack_sdk",
         "kubernetes",
         "lightkube",

@@ -120,6 +120,8 @@ class Action(StrEnum):
 
     REVOKE = "revoke"
     REISSUE = "reissue"
+    INSTALL = "install"
+    """Put a successor that was made on our side in force at its vendor."""
     STORE = "store"
     DEPLOY = "deploy"
     CHECK_NEW = "check-new"

@@ -188,6 +188,31 @@ class Reissues(Protocol):
 
 
 @runtime_checkable
+class Installs(Protocol):
+    """Makes the successor's value on our side, and puts it in force in a call of its own.
+
+    Its `Reissues.reissue` changes nothing at the vendor: so the value is in custody before it means
+    anything, and no crash can lose one that is in force already (a password that nobody knows).
+    """
+
+    def install(self, old: Held, new: Held, vendor: VendorContext) -> Outcome:
+        """Let the vendor take *new* in place of *old*. Safe to repeat: in force already is settled."""
+        ...
+
+
+@runtime_checkable
+class ReplacesItself(Protocol):
+    """Has credentials that nobody but themselves can replace, and that die in it."""
+
+    def replaces_itself(self, held: Held, vendor: VendorContext) -> bool:
+        """Whether *held* must be alive to get a successor: it is then killed by replacing it, not before.
+
+        Offline: from what the responder has set, and *held*.
+        """
+        ...
+
+
+@runtime_checkable
 class Accepts(Protocol):
     """Can look at a new value that a person hands in for a manual reissue."""
 

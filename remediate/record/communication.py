@@ -35,6 +35,7 @@ _TOLD = frozenset(
     {
         Action.REVOKE,
         Action.REISSUE,
+        Action.INSTALL,
         Action.STORE,
         Action.DEPLOY,
         Action.DELETE,

@@ -9,6 +9,7 @@ from remediate.record.timeline import entry_of
 _VERBS = {
     "revoke": "kill",
     "reissue": "issue a successor of",
+    "install": "put in force the successor of",
     "store": "put the new value into",
     "deploy": "deploy for",
     "check-new": "check the new credential for",

@@ -8,14 +8,12 @@ from remediate.model import Credential
 from remediate.plugins.outcome import Status
 from remediate.stages.authority import may_act
 from remediate.stages.interface import DONE, WAITING, Result, Stage
-from remediate.stages.killing import kill
+from remediate.stages.killing import dies_replaced, kill
 
 
 def act(run: Run) -> Result:
-    """Disable what is revoke-first. Raises `DeclinedError`, or `ManualStepsError` for too many."""
-    first = [
-        c for c in run.credentials() if run.policy.for_credential(c).strategy == "revoke-first"
-    ]
+    """Disable what does not wait for its successor. Raises `DeclinedError`, or `ManualStepsError` for too many."""
+    first = [c for c in run.credentials() if not dies_replaced(run, c)]
     later = len(run.credentials()) - len(first)
     ours = [c for c in first if may_act(run, c) is None]
     _limit(run, ours)

@@ -9,7 +9,7 @@ from remediate.incident.policy import CredentialPolicy
 from remediate.incident.run import Run
 from remediate.model import Credential, ManualStep
 from remediate.plugins.outcome import Outcome, Status
-from remediate.plugins.provider import Revokes
+from remediate.plugins.provider import ReplacesItself, Revokes
 from remediate.stages.authority import may_act
 
 
@@ -31,6 +31,20 @@ def kill(run: Run, credentials: Sequence[Credential]) -> dict[str, Outcome]:
     for batch in batches.values():
         results |= _batch(run, batch)
     return results
+
+
+def dies_replaced(run: Run, credential: Credential) -> bool:
+    """Whether *credential* dies once its successor is in place, and not before.
+
+    By policy, or where nobody else can make the successor and there is a store for it.
+    """
+    table = run.policy.for_credential(credential)
+    if table.strategy == "replace-first":
+        return True
+    provider = run.provider(credential)
+    if not table.stores or not isinstance(provider, ReplacesItself):
+        return False
+    return provider.replaces_itself(run.held(credential, "revoke"), run.vendor(credential))
 
 
 def _batch(run: Run, batch: Sequence[Credential]) -> dict[str, Outcome]:

@@ -10,12 +10,12 @@ from remediate.incident.run import Run
 from remediate.incident.state import Effect
 from remediate.model import Credential, Json, ManualStep
 from remediate.plugins.outcome import Outcome, Status
-from remediate.plugins.provider import Accepts, Reissued, Reissues
+from remediate.plugins.provider import Accepts, Installs, Reissued, Reissues
 from remediate.secret import Secret
 from remediate.stages.authority import may_act
 from remediate.stages.delivery import deliver
 from remediate.stages.interface import DONE, WAITING, Result, Stage
-from remediate.stages.killing import kill
+from remediate.stages.killing import dies_replaced, kill
 from remediate.stages.newvalues import look_for_new_values
 from remediate.stages.triage import footholds
 
@@ -34,10 +34,10 @@ def act(run: Run) -> Result:
         if new is None or not outcome.status.settled:
             waiting += outcome.status is not Status.SKIPPED
             continue
-        if not deliver(run, credential, new):
+        if not _installed(run, credential, new) or not deliver(run, credential, new):
             waiting += 1
             continue
-        if run.policy.for_credential(credential).strategy == "replace-first":
+        if dies_replaced(run, credential):
             dead = kill(run, [credential])[credential.id]
             waiting += not dead.status.settled
         replaced += 1
@@ -115,6 +115,23 @@ def _successor(run: Run, credential: Credential) -> Outcome:
             run.handed[step.id] = typed
             return _accept(run, credential, outcome, provider, typed, key)
     return outcome
+
+
+def _installed(run: Run, credential: Credential, new: Credential) -> bool:
+    """Whether *new* is in force at its vendor; true for what was made there."""
+    provider = run.provider(credential)
+    if not isinstance(provider, Installs):
+        return True
+    outcome = run.effect(
+        "install",
+        credential.id,
+        # No reconcile: `Installs.install` is safe to repeat.
+        lambda: provider.install(
+            run.held(credential, "install"), run.held(new, "install"), run.vendor(credential)
+        ),
+        key=f"install/{credential.id}",
+    )
+    return outcome.status.settled
 
 
 def _accept(

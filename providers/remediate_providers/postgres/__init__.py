@@ -1,0 +1,1 @@
+"""PostgreSQL: the password in a connection URL."""
