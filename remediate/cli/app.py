@@ -81,6 +81,7 @@ def main() -> NoReturn:
     harden()
     signal.signal(signal.SIGTERM, _terminated)
     try:
+        _remind()
         code = build()(standalone_mode=False)
         code = code if isinstance(code, int) else 0
         if code == ExitStatus.INTERRUPTED:
@@ -103,6 +104,18 @@ def main() -> NoReturn:
         # made so) and would end the process by SIGINT in spite of the code given here.
         os._exit(code)
     sys.exit(code)
+
+
+def _remind() -> None:
+    """Warn of protection that a run which is not there any more left lifted, whatever was typed."""
+    from remediate.incident.home import home_path
+
+    home = home_path(os.environ)
+    if (home / "lifted").is_dir():
+        from remediate.incident.lifted import remind
+
+        for line in remind(home):
+            sys.stderr.write(f"remediate: WARNING: {line}\n")
 
 
 def _interrupted() -> int:

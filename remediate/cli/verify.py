@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,16 +13,23 @@ import typer
 from remediate.cli import options as o
 from remediate.cli.console import Console
 from remediate.cli.session import Flags, installation, intake, repository
-from remediate.errors import ExitStatus
+from remediate.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
     from remediate.history.model import Verdict
+    from remediate.history.repo import Repo
 
 
 def verify(
     report: o.Report,
     remote: Annotated[
         bool, typer.Option("--remote", help="Look there too, as a stranger would: a fresh clone.")
+    ] = False,
+    by_id: Annotated[
+        bool,
+        typer.Option(
+            "--by-id", help="And count it as a remnant where old commits are still served by id."
+        ),
     ] = False,
     repo: o.Repo = o.HERE,
     policy: o.Policy = None,
@@ -45,20 +53,52 @@ def verify(
     taken = intake(report, where, installation())
     needles = taken.needles()
     verdict = look(where, needles) if needles else Verdict(Scope(local=True), Searched())
-    if remote:
-        name = load_policy(Flags(repo=repo, policy=policy).options(), where).remote
+    served: list[str] | None = None
+    if remote or by_id:
+        rules = load_policy(Flags(repo=repo, policy=policy).options(), where)
         with tempfile.TemporaryDirectory(prefix="remediate-verify-") as scratch:
-            there = verify_remote(address(where, name), needles, Path(scratch), look, like=where)
-            verdict = joined(verdict, there)
+            for name in rules.remotes:
+                url = address(where, name)
+                there = verify_remote(url, needles, Path(scratch), look, like=where)
+                verdict = joined(verdict, there)
+            served = _by_id(where, rules.remotes, Path(scratch))
+        if by_id and served is not None:
+            verdict = replace(verdict, scope=replace(verdict.scope, remote_by_id=True))
     verdict = replace(verdict, unreadable=(*verdict.unreadable, *taken.unread))
+    clean = verdict.clean and not (by_id and served)
+    if by_id and served is None:
+        raise UsageError(
+            "No incident of this machine rewrote this clone, so no old id is known to ask for.",
+            hint="Verify where the history was cleaned, or without --by-id.",
+        )
     if json:
-        console.document(verdict_data(verdict))
+        console.document({**verdict_data(verdict), "clean": clean, "served_by_id": served})
     else:
-        _show(console, verdict)
-    raise typer.Exit(int(ExitStatus.DONE if verdict.clean else ExitStatus.REMNANTS))
+        _show(console, verdict, served)
+    raise typer.Exit(int(ExitStatus.DONE if clean else ExitStatus.REMNANTS))
 
 
-def _show(console: Console, verdict: Verdict) -> None:
+def _by_id(where: Repo, remotes: Sequence[str], scratch: Path) -> list[str] | None:
+    """The old commits that a remote still hands out by id; None where no incident knows any."""
+    from remediate.history.byid import still_served
+    from remediate.history.remote import address
+    from remediate.incident.opening import same_repository
+    from remediate.stages import rounds
+    from remediate.stages.aftermath import old_ids
+
+    served: list[str] | None = None
+    for known in installation().incidents():
+        rehearsal = rounds.of(known.folder, known.state)
+        if rehearsal is None or not same_repository(known.state, where):
+            continue
+        ids, _, _ = old_ids(where, known.state, rehearsal)
+        served = served or []
+        for name in remotes:
+            served += still_served(address(where, name), ids, scratch, like=where).served
+    return served if served is None else list(dict.fromkeys(served))
+
+
+def _show(console: Console, verdict: Verdict, served: Sequence[str] | None) -> None:
     searched = verdict.searched
     console.say(
         f"Searched {searched.objects} objects and {searched.files} files "
@@ -71,4 +111,13 @@ def _show(console: Console, verdict: Verdict) -> None:
         )
     for thing in verdict.unreadable:
         console.say(f"  COULD NOT BE READ: {thing.what}: {thing.reason}")
-    console.say("Clean: nothing was found." if verdict.clean else "NOT clean.", style="bold")
+    for oid in served or ():
+        console.say(f"  STILL SERVED to whoever knows its id: commit {oid}")
+    counted = served and verdict.scope.remote_by_id
+    if verdict.clean and served and not counted:
+        console.say(
+            "Clean on every ref; NOT by id: the server has not collected its garbage.", style="bold"
+        )
+        return
+    clean = verdict.clean and not counted
+    console.say("Clean: nothing was found." if clean else "NOT clean.", style="bold")

@@ -55,12 +55,19 @@ class Policy:
     paths: tuple[str, ...] = ()
     keep_backup_hours: int = 30 * 24
     remote: str = "origin"
+    mirrors: tuple[str, ...] = ()
+    """Further remotes of the clone that get the same."""
     lift_protection: bool = True
     ci: Literal["pause", "run"] = "pause"
     source: str | None = None
     """The file that it was read from."""
     digest: str | None = field(default=None, compare=False)
     """SHA-256 of that file, as hex digits."""
+
+    @property
+    def remotes(self) -> tuple[str, ...]:
+        """Every remote that is published to, the first one first."""
+        return tuple(dict.fromkeys((self.remote, *self.mirrors)))
 
     def for_credential(self, credential: Credential) -> CredentialPolicy:
         """The first table that matches: by fingerprint, else kind, else provider; else the default."""
@@ -216,6 +223,7 @@ def parse(data: bytes, name: str) -> Policy:
         paths=history.strings("paths"),
         keep_backup_hours=_hours(history, "keep_backup", "30d"),
         remote=publish.take("remote", str, "origin"),
+        mirrors=publish.strings("mirrors"),
         lift_protection=publish.take("lift_protection", bool, True),
         ci=publish.choice("ci", ("pause", "run"), "pause"),
         source=name,

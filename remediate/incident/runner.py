@@ -31,6 +31,9 @@ def execute(run: Run) -> Conclusion:
     stopped: list[ExitStatus] = []
     try:
         for stage in stages():
+            run.stage = stage.name
+            stage.tidy(run)
+        for stage in stages():
             if not _one(run, stage):
                 break
     except Error as error:

@@ -56,8 +56,10 @@ def waits(state: State) -> list[Wait]:
         if data.get("status") == "failed":
             hint = str(data.get("hint") or go_on)
             found.append(Wait("repository", f"{name}: {summary}", None, hint))
-        elif data.get("later") is True:
-            found.append(Wait("time", f"{name}: {summary}", None, go_on))
+        elif later := data.get("later"):
+            # Older journals only say that there is something.
+            what = later if isinstance(later, str) else summary
+            found.append(Wait("time", f"{name}: {what}", None, go_on))
     left = [name for name, data in state.stages.items() if data.get("status") == "skipped"]
     if left and not found:
         found.append(Wait("flags", f"left out: {', '.join(left)}", None, go_on))

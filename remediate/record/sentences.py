@@ -18,6 +18,12 @@ _VERBS = {
     "apply": "rewrite",
     "purge": "purge the old objects of",
     "push": "push",
+    "snapshot": "keep what is on",
+    "push-lfs": "push the LFS objects to",
+    "lift": "change for the push",
+    "put-back": "put back",
+    "close-alert": "close",
+    "remove-by-id": "see whether old commits are gone from",
     "approve": "have a second person approve",
 }
 _ENDS = {

@@ -58,6 +58,8 @@ class Stage:
     of it. The same lines again when it is gone on with, or fewer."""
     again: Callable[[Run], bool] = lambda _run: False
     """Whether a stage that was done has to be done once more, for the world has moved on."""
+    tidy: Callable[[Run], None] = lambda _run: None
+    """Puts back what a crash left half way. Called before any stage runs, whichever were asked for."""
 
 
 @functools.cache

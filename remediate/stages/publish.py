@@ -1,9 +1,8 @@
-"""Publish: the rewritten refs onto the remote, each with a lease, and the remote verified afresh."""
+"""Publish: the rewritten refs onto the remotes, each with a lease, and the remotes verified afresh."""
 
 from __future__ import annotations
 
 import functools
-import shutil
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,82 +10,194 @@ from dataclasses import replace
 from remediate.clock import utc_now
 from remediate.errors import DeclinedError
 from remediate.history import remote
+from remediate.history.lfs import push_lfs
 from remediate.history.publish import PushedRef, PushPlan, plan_push, push
-from remediate.history.remote import Cause, verify_remote
-from remediate.history.verify import verify
+from remediate.history.remote import Cause
+from remediate.history.snapshot import keep_remote
 from remediate.incident.home import private_folder
-from remediate.incident.rows import Kind
 from remediate.incident.run import Run
 from remediate.model import ManualStep
+from remediate.plugins.host import Change
 from remediate.plugins.outcome import Evidence, Outcome, Status
-from remediate.stages import rounds
+from remediate.stages import hosting, rounds
+from remediate.stages.aftermath import aftermath, verify_remotes
+from remediate.stages.hosting import Hosted
 from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.newvalues import found_again, look_for_new_values
-from remediate.stages.verdicts import verdict_data
 
-_PLANNED: weakref.WeakKeyDictionary[Run, PushPlan] = weakref.WeakKeyDictionary()
+_PLANNED: weakref.WeakKeyDictionary[Run, dict[str, PushPlan]] = weakref.WeakKeyDictionary()
 """The plan that was approved is the one that is pushed, though the remote may have moved since."""
 
 
 def act(run: Run) -> Result:
-    """Raises `RemoteError` where the remote can't be reached, `DeclinedError` for a no."""
-    name = run.policy.remote
-    if not _has_remote(run):
+    """Raises `RemoteError` where a remote can't be reached, `DeclinedError` for a no."""
+    names = _remotes(run)
+    if not names:
         return Result(DONE, "this clone has no remote: nothing to publish")
     rehearsal = rounds.together(run)
     pushed = 0
     if rehearsal is not None:
-        plan = _PLANNED.pop(run, None) or plan_push(run.repo, rehearsal, name)
-        _confirm(run, plan)
-        pushed = _push(run, plan)
-        _caught_up(run, plan)
-        _left(run, plan)
-    _verify(run, name)
+        planned = _PLANNED.pop(run, {})
+        for name in names:
+            plan = planned.get(name) or plan_push(run.repo, rehearsal, name)
+            pushed += _publish(run, plan)
+    verify_remotes(run, names)
+    later = aftermath(run, names, rehearsal) if rehearsal is not None else ""
     verdict = run.state.verified["after-push"]
     open_ones = any(
-        e.action == "push" and e.outcome is not None and not e.outcome.status.settled
+        e.action in ("push", "push-lfs", hosting.PUT_BACK)
+        and e.outcome is not None
+        and not e.outcome.status.settled
         for e in run.state.effects.values()
     )
     # Once more: what was deployed meanwhile may have been committed, or stand in the work tree.
     nowhere = look_for_new_values(run)
     if verdict.get("clean") is not True:
-        return Result(WAITING, "the remote is NOT clean")
+        return Result(WAITING, "the remote is NOT clean", later)
     if not nowhere:
-        return Result(WAITING, "the remote is clean; a new value stands where it does not belong")
+        return Result(
+            WAITING, "the remote is clean; a new value stands where it does not belong", later
+        )
     if open_ones:
-        return Result(WAITING, f"{pushed} refs pushed; some were not")
-    return Result(DONE, f"{pushed} refs pushed; a fresh clone of the remote is clean")
+        return Result(WAITING, f"{pushed} refs pushed; some were not", later)
+    return Result(DONE, f"{pushed} refs pushed; a fresh clone of the remote is clean", later)
 
 
 def pushes(run: Run) -> list[str]:
-    """The stage's plan: every ref that would be pushed, from where to where."""
+    """The stage's plan: every ref that would be pushed, from where to where, and what is lifted."""
     rehearsal = rounds.together(run)
-    if rehearsal is None or not _has_remote(run):
+    if rehearsal is None:
         return []
-    plan = _PLANNED[run] = plan_push(run.repo, rehearsal, run.policy.remote)
-    changes = (*plan.refs, *plan.host_refs)
-    return [f"push to {plan.url}: {c.name} {c.old} -> {c.new}" for c in changes]
+    lines = []
+    for name in _remotes(run):
+        plan = plan_push(run.repo, rehearsal, name)
+        _PLANNED.setdefault(run, {})[name] = plan
+        changes = (*plan.refs, *plan.host_refs)
+        lines += [f"push to {plan.url}: {c.name} {c.old} -> {c.new}" for c in changes]
+        hosted = hosting.host_of(run, name)
+        if hosted is not None:
+            for change in hosting.wanted(run, hosted, [c.name for c in plan.refs]):
+                lines.append(f"for the push, and put back: {change.title}")
+    return lines
 
 
-def _has_remote(run: Run) -> bool:
-    names = run.repo.git("remote").decode("utf-8", "surrogateescape").split("\n")
-    return run.policy.remote in names
+def _remotes(run: Run) -> list[str]:
+    """The remotes to publish to; nothing where the clone has no such remote as policy's first."""
+    there = run.repo.git("remote").decode("utf-8", "surrogateescape").split("\n")
+    if run.policy.remote not in there:
+        return []
+    return list(run.policy.remotes)
 
 
-def _confirm(run: Run, plan: PushPlan) -> None:
+def _publish(run: Run, plan: PushPlan) -> int:
+    """One remote: looked at, backed up, pushed to; the number of refs that are where they belong."""
+    hosted = hosting.host_of(run, plan.remote)
+    names = [change.name for change in plan.refs]
+    changes: list[Change] = []
+    if hosted is not None and names:
+        hosting.look(run, hosted, names)
+        changes = hosting.wanted(run, hosted, names)
+    _confirm(run, plan, hosted, changes)
+    pushed = len(plan.done)
+    if plan.refs or plan.host_refs:
+        _keep(run, plan)
+        if _lfs(run, plan):
+            with hosting.making_way(run, hosted, changes):
+                pushed += _push(run, plan)
+    _caught_up(run, plan)
+    _left(run, plan)
+    return pushed
+
+
+def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[Change]) -> None:
     if not plan.refs and not plan.host_refs:
         return
+    facts = run.knows(hosting.TOPIC) if hosted is not None else None
+    why = (
+        "Everybody who works from this remote has to clone it afresh, or to run `remediate rescue` "
+        "in the old clone. From here on there is no undo. Each ref is pushed only if nobody has "
+        "pushed there meanwhile."
+    )
+    for topic, words in (("pulls", "open pull requests are affected"), ("forks", "forks keep it")):
+        found = facts.known.get(topic) if facts is not None else None
+        if isinstance(found, list | tuple) and found:
+            why += f" {len(found)} {words}."
+    if changes:
+        why += f" For the push, and put back after it: {'; '.join(c.title for c in changes)}."
     if not run.asks.confirm(
         f"Force-push {len(plan.refs)} rewritten refs to {plan.url}?",
         option="--yes",
         default=True,
-        why="Everybody who works from this remote has to clone it afresh. From here on there is no "
-        "undo. Each ref is pushed only if nobody has pushed there meanwhile.",
+        why=why,
     ):
         raise DeclinedError(
             "Nothing was pushed: you said no. The remote still serves the secrets.",
             hint="When you are ready: remediate resume",
         )
+
+
+def _keep(run: Run, plan: PushPlan) -> None:
+    """What the remote has now, encrypted beside the journal: a forced push takes it away."""
+    number = rounds.current(run.state)
+    path = run.folder / f"remote-{plan.remote.replace('/', '-')}-{number}.age"
+
+    def do() -> Outcome:
+        if not run.options.undo:
+            return Outcome(Status.SKIPPED, "What the remote had was not kept", reason="--no-undo")
+        seal = run.seal()
+        if seal is None:
+            return Outcome(
+                Status.SKIPPED, "What the remote had was not kept", reason="there is no key"
+            )
+        made = keep_remote(
+            remote.address(run.repo, plan.remote),
+            [seal.recipient],
+            path,
+            private_folder(run.folder / "clone"),
+            like=run.repo,
+            progress=run.progress(),
+        )
+        if made is None:
+            return Outcome(Status.UNCHANGED, "The remote is empty")
+        return Outcome(
+            Status.DONE,
+            f"Kept {made.files} refs of {plan.url} and all they lead to, encrypted",
+            data={"path": made.path, "sha256": made.sha256, "size": made.size},
+        )
+
+    run.effect("snapshot", plan.url, do, key=f"snapshot/{plan.remote}/{number}")
+
+
+def _lfs(run: Run, plan: PushPlan) -> bool:
+    """LFS objects first: a ref whose objects are not there breaks every checkout of it."""
+    new = [change.new for change in plan.refs]
+
+    def do() -> Outcome:
+        done = push_lfs(run.repo, plan.remote, new)
+        if not done.used:
+            return Outcome(Status.UNCHANGED, "No LFS is used")
+        if done.problem:
+            return Outcome(
+                Status.REFUSED,
+                f"The LFS objects did not go up to {plan.url}, so no ref did either",
+                reason=done.problem,
+                manual=ManualStep(
+                    id="push-lfs",
+                    title="Push the LFS objects, and go on",
+                    why="Refs that name LFS objects which the server lacks break every checkout.",
+                    instructions=(
+                        f"git lfs push --all {plan.remote}",
+                        "Then: remediate resume",
+                    ),
+                    check="git-lfs is asked again; then the refs go up.",
+                ),
+            )
+        return Outcome(Status.DONE, f"LFS objects are on {plan.url}")
+
+    number = rounds.current(run.state)
+    return run.effect(
+        "push-lfs", plan.url, do, key=f"push-lfs/{plan.remote}/{number}"
+    ).status.settled
 
 
 def _push(run: Run, plan: PushPlan) -> int:
@@ -104,9 +215,15 @@ def _push(run: Run, plan: PushPlan) -> int:
         return {ref.name: _outcome(ref, changes[ref.name].old) for ref in results}
 
     # No reconcile: `push` takes a ref at its new value for done, and every ref has its lease.
-    keys = {name: f"push/{name}/{change.new}" for name, change in changes.items()}
+    keys = {name: _key(run, plan, name, change.new) for name, change in changes.items()}
     outcomes = run.effects(keys, "push", send)
-    return sum(outcome.status.settled for outcome in outcomes.values()) + len(plan.done)
+    return sum(outcome.status.settled for outcome in outcomes.values())
+
+
+def _key(run: Run, plan: PushPlan, ref: str, end: str) -> str:
+    """An effect's key: a mirror's has its name in it."""
+    where = "" if plan.remote == run.policy.remote else f"{plan.remote}:"
+    return f"push/{where}{ref}/{end}"
 
 
 def _outcome(ref: PushedRef, old: str) -> Outcome:
@@ -159,9 +276,11 @@ def _caught_up(run: Run, plan: PushPlan) -> None:
 
     The plan has no change for such a ref, so nothing else would ever end its effect.
     """
+    ours = _key(run, plan, "", "").removesuffix("/")
     for effect in list(run.state.effects.values()):
         ended = effect.outcome is not None and effect.outcome.status.settled
-        if effect.action == "push" and effect.subject in plan.done and not ended:
+        mine = effect.key.startswith(f"{ours}{effect.subject}/")
+        if effect.action == "push" and mine and effect.subject in plan.done and not ended:
             seen = f"{effect.subject} is at its new value on the remote"
             run.effect(
                 "push",
@@ -173,17 +292,13 @@ def _caught_up(run: Run, plan: PushPlan) -> None:
 
 def _left(run: Run, plan: PushPlan) -> None:
     """What the plan could not take in: pushes since the preview, and refs nobody fetched."""
-    for ref in (*plan.moved, *plan.unknown):
-        run.effect(
-            "push",
-            ref.name,
-            functools.partial(_unseen, ref.name, plan.remote),
-            key=f"push/{ref.name}/unseen",
-        )
-    seen = {ref.name for ref in (*plan.moved, *plan.unknown)}
+    keys = {ref.name: _key(run, plan, ref.name, "unseen") for ref in (*plan.moved, *plan.unknown)}
+    for name, key in keys.items():
+        run.effect("push", name, functools.partial(_unseen, name, plan.remote), key=key)
     for effect in list(run.state.effects.values()):
         waiting = effect.outcome is not None and effect.outcome.status is Status.MANUAL
-        if waiting and effect.key.endswith("/unseen") and effect.subject not in seen:
+        mine = effect.key == _key(run, plan, effect.subject, "unseen")
+        if waiting and mine and effect.subject not in keys:
             run.effect(
                 "push",
                 effect.subject,
@@ -194,30 +309,6 @@ def _left(run: Run, plan: PushPlan) -> None:
         run.advise(f"{name} on the remote is at an object that has no successor; delete it there.")
 
 
-def _verify(run: Run, name: str) -> None:
-    clone = private_folder(run.folder / "clone")
-    try:
-        verdict = verify_remote(
-            remote.address(run.repo, name),
-            run.needles(),
-            clone,
-            verify,
-            like=run.repo,
-            progress=run.progress(),
-        )
-    finally:
-        # A remote that is not clean has just been copied here.
-        shutil.rmtree(clone, ignore_errors=True)
-    run.write(Kind.VERIFIED, {"when": "after-push", **verdict_data(verdict)})
-    run.emit(
-        "verified",
-        when="after-push",
-        clean=verdict.clean,
-        remnants=len(verdict.remnants),
-        unreadable=len(verdict.unreadable),
-    )
-
-
 STAGE = Stage(
     "publish",
     70,
@@ -226,4 +317,5 @@ STAGE = Stage(
     needs=("clean",),
     plan=pushes,
     again=found_again,
+    tidy=hosting.put_back_what_is_left,
 )

@@ -52,7 +52,12 @@ def saved(folder: Path, number: int) -> Rehearsal | None:
 
 def together(run: Run) -> Rehearsal | None:
     """Every round's rehearsal as one: what became of each object that was ever replaced."""
-    found = [r for n in begun(run.state) if (r := saved(run.folder, n)) is not None]
+    return of(run.folder, run.state)
+
+
+def of(folder: Path, state: State) -> Rehearsal | None:
+    """`together`, of the incident in *folder* that nobody works on now."""
+    found = [r for n in begun(state) if (r := saved(folder, n)) is not None]
     if not found:
         return None
     whole = found[0]

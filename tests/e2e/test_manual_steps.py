@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,6 +89,10 @@ def test_a_github_token_is_replaced_by_hand(
     assert listed["status"] == "clean", "open still, for nobody has judged what was done with it"
     policy = leak.policy.read_text() + "insist = true\n"
     leak.policy.write_text(policy)
+    assert cli("resume", *flags(leak), env=env).code == 0
+    (listed,) = cli("list", "--json").document
+    assert "still hands out" in listed["waiting"], "watched, until the server has tidied up"
+    subprocess.run(["git", "-C", leak.remote, "gc", "-q", "--prune=now"], check=True)
     assert cli("resume", *flags(leak), env=env).code == 0
     closed = cli("list", "--all", "--json").document
     assert [each["status"] for each in closed] == ["closed"]

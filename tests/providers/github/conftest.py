@@ -95,9 +95,11 @@ def hold() -> Hold:
 
 # -- the shape of requests ----------------------------------------------------------------------
 
-_OPERATIONS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "openapi.json").read_text()
-)["operations"]
+_OPERATIONS: list[dict[str, Any]] = [
+    operation
+    for name in ("openapi.json", "openapi-host.json")
+    for operation in json.loads((Path(__file__).parent / name).read_text())["operations"]
+]
 
 
 def problems(request: Request) -> list[str]:
@@ -119,6 +121,8 @@ def problems(request: Request) -> list[str]:
         elif value is not None:
             if parameter["schema"].get("type") == "integer":
                 value = int(str(value))
+            elif parameter["schema"].get("type") == "boolean":
+                value = {"true": True, "false": False}.get(str(value), value)
             wrong += _invalid(value, parameter["schema"], name)
     wrong += [
         f"unknown parameter {name}" for name in request.query if name not in operation["parameters"]

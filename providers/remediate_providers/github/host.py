@@ -1,0 +1,160 @@
+"""GitHub as a git host: what a push meets and sets off there, and what only its support can remove."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from remediate.errors import UsageError, VendorError
+from remediate.model import ManualStep
+from remediate.plugins.context import VendorContext
+from remediate.plugins.host import Change, SupportCase
+from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
+from remediate_providers.github import host_guards as guards
+from remediate_providers.github import host_triggers as triggers
+from remediate_providers.github.host_look import look
+from remediate_providers.github.host_talk import Talk, repository
+from remediate_providers.github.server import Server
+
+SUPPORT = "https://support.github.com/request"
+"""Where the documentation sends one ("contact us through the GitHub Support portal"):
+https://docs.github.com/authentication/keeping-your-account-and-data-secure/removing-sensitive-data-from-a-repository"""
+
+_ALERT = re.compile(
+    r"https?://[^/]+/(?:(?:api/v3/)?repos/)?(?P<owner>[^/]+)/(?P<name>[^/]+)"
+    r"/(?:security/secret-scanning|secret-scanning/alerts)/(?P<number>\d+)"
+)
+
+_Act = Callable[[Talk, Change], Outcome]
+_LIFT: Mapping[str, _Act] = {
+    "ruleset": guards.lift_ruleset,
+    "protection": guards.lift_protection,
+    "workflow": lambda talk, change: triggers.set_workflow(talk, change, paused=True),
+    "hook": lambda talk, change: triggers.set_hook(talk, change, paused=True),
+    "auto-merge": lambda talk, _change: triggers.set_auto_merge(talk, off=True),
+}
+_PUT_BACK: Mapping[str, _Act] = {
+    "ruleset": guards.put_back_ruleset,
+    "protection": guards.put_back_protection,
+    "workflow": lambda talk, change: triggers.set_workflow(talk, change, paused=False),
+    "hook": lambda talk, change: triggers.set_hook(talk, change, paused=False),
+    "auto-merge": lambda talk, _change: triggers.set_auto_merge(talk, off=False),
+}
+
+
+class GitHubHost:
+    """github.com, or the server that ``GITHUB_API_URL`` names."""
+
+    name = "github"
+
+    def matches(self, url: str, vendor: VendorContext) -> bool:
+        """See `Host`."""
+        try:
+            return repository(url, Server.of(vendor.environment)) is not None
+        except UsageError:
+            return False
+
+    def look(self, url: str, refs: Sequence[str], vendor: VendorContext) -> Facts:
+        """See `Host`."""
+        try:
+            with Talk(url, vendor) as talk:
+                return look(talk, refs)
+        except VendorError as error:
+            return Facts(unknown={"GitHub's view of the push": error.message})
+
+    def changes(self, url: str, refs: Sequence[str], vendor: VendorContext) -> Sequence[Change]:
+        """See `Lifts`. Guards last to be lifted and first to be put back."""
+        found: list[Change] = []
+        with Talk(url, vendor) as talk:
+            about = talk.get("")
+            found += triggers.auto_merge_changes(about)
+            found += triggers.workflow_changes(talk)
+            found += triggers.hook_changes(talk)
+            found += guards.ruleset_changes(talk, refs, guards.default_branch(about))
+            found += guards.protection_changes(talk, refs)
+        return found
+
+    def lift(self, url: str, change: Change, vendor: VendorContext) -> Outcome:
+        """See `Lifts`."""
+        return _act(_LIFT, "lifted", url, change, vendor)
+
+    def put_back(self, url: str, change: Change, vendor: VendorContext) -> Outcome:
+        """See `Lifts`."""
+        return _act(_PUT_BACK, "put back", url, change, vendor)
+
+    def still_served(
+        self, url: str, ids: Sequence[str], vendor: VendorContext
+    ) -> Mapping[str, bool | None]:
+        """See `ServesById`: ``GET /commits/{id}`` shows what the pages show, pull requests' and forks' too."""
+        shown: dict[str, bool | None] = {}
+        with Talk(url, vendor) as talk:
+            for oid in ids:
+                answer = talk.ask("GET", f"/commits/{oid}")
+                gone = answer.status in (404, 409, 422)
+                shown[oid] = True if answer.status == 200 else False if gone else None
+        return shown
+
+    def close_alert(self, url: str, alert: str, why: str, vendor: VendorContext) -> Outcome | None:
+        """See `ClosesAlerts`: resolved as revoked, which is what it is."""
+        found = _ALERT.match(alert)
+        if found is None:
+            return None
+        with Talk(url, vendor) as talk:
+            if (found["owner"].lower(), found["name"].lower()) != (
+                talk.owner.lower(),
+                talk.name.lower(),
+            ):
+                return None
+            path = f"/secret-scanning/alerts/{found['number']}"
+            said = f"alert {found['number']} of {talk}"
+            body = {"state": "resolved", "resolution": "revoked", "resolution_comment": why[:280]}
+            answer = talk.ask("PATCH", path, body)
+            if answer.status != 200:
+                return talk.refused(f"The {said} was not closed", answer)
+            evidence = Evidence(f"PATCH {talk.root}{path}", "state=resolved", talk.vendor.now())
+            return Outcome(Status.DONE, f"Closed {said} as revoked", evidence=(evidence,))
+
+    def support(self, case: SupportCase) -> ManualStep:
+        """See `HasSupport`. What they ask for is on the page that `SUPPORT` names."""
+        name = "/".join(case.url.removesuffix(".git").replace(":", "/").split("/")[-2:])
+        lines = [
+            "Subject: Removal of sensitive data from a repository",
+            f"Repository: {name}",
+            f"Affected pull requests: {case.pulls}",
+            f"First changed commit(s): {', '.join(case.first_changed) or 'none'}",
+        ]
+        if case.lfs_orphans:
+            lines.append(f"Orphaned LFS objects: {', '.join(case.lfs_orphans)}")
+        if case.served:
+            lines.append(f"Still served by id: {', '.join(case.served)}")
+        lines.append(
+            "The history was rewritten and force-pushed; the credential is revoked. Please dereference "
+            "or delete the pull requests' references to the commits above, run garbage collection on "
+            "the server, and remove cached views."
+        )
+        return ManualStep(
+            id="github-support",
+            title="Ask GitHub's support to remove what no push can",
+            why="GitHub keeps old commits for pull requests and in caches; nobody else can remove them.",
+            url=SUPPORT,
+            instructions=(
+                *lines,
+                "GitHub may decline where revoking the credential is remedy enough; it is revoked.",
+                "When they have answered: remediate resume",
+            ),
+            check="remediate asks for the old commits by id once more.",
+        )
+
+
+def _act(
+    table: Mapping[str, _Act], said: str, url: str, change: Change, vendor: VendorContext
+) -> Outcome:
+    act = table.get(change.id.partition("/")[0])
+    summary = f"{change.id} was not {said}"
+    if act is None:
+        return Outcome(Status.UNKNOWN, summary, reason="this version knows no such thing")
+    try:
+        with Talk(url, vendor) as talk:
+            return act(talk, change)
+    except VendorError as error:
+        return Outcome(Status.UNREACHABLE, summary, reason=error.message)

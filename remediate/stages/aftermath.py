@@ -1,0 +1,202 @@
+"""After the push: the remotes searched as a stranger would, and what no push can take away.
+
+A server hands old commits to whoever knows their ids until it collects its garbage, and a host shows
+them on pages of its own. That is looked for each time the incident is gone on with; it stays open,
+watching, until they are gone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+
+from remediate.clock import utc_now
+from remediate.errors import Error
+from remediate.history import remote
+from remediate.history.byid import ById, choose, still_served
+from remediate.history.commitmap import first_changed
+from remediate.history.model import Rehearsal, Verdict
+from remediate.history.remote import verify_remote
+from remediate.history.repo import Repo
+from remediate.history.verify import verify
+from remediate.incident.home import private_folder
+from remediate.incident.rows import Kind
+from remediate.incident.run import Run
+from remediate.incident.state import State
+from remediate.model import Json
+from remediate.plugins.host import ClosesAlerts, HasSupport, ServesById, SupportCase
+from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
+from remediate.stages import hosting
+from remediate.stages.verdicts import joined, verdict_data
+
+TOPIC = "by-id"
+
+
+def verify_remotes(run: Run, names: Sequence[str]) -> None:
+    """Clone each remote afresh, search everything that it shows, and write the verdict down."""
+    verdict: Verdict | None = None
+    clone = private_folder(run.folder / "clone")
+    try:
+        for name in names:
+            found = verify_remote(
+                remote.address(run.repo, name),
+                run.needles(),
+                clone,
+                verify,
+                like=run.repo,
+                progress=run.progress(),
+            )
+            verdict = found if verdict is None else joined(verdict, found)
+    finally:
+        # A remote that is not clean has just been copied here.
+        shutil.rmtree(clone, ignore_errors=True)
+    assert verdict is not None
+    run.write(Kind.VERIFIED, {"when": "after-push", **verdict_data(verdict)})
+    run.emit(
+        "verified",
+        when="after-push",
+        clean=verdict.clean,
+        remnants=len(verdict.remnants),
+        unreadable=len(verdict.unreadable),
+    )
+
+
+def aftermath(run: Run, names: Sequence[str], rehearsal: Rehearsal) -> str:
+    """Look for old commits by id, close alerts, ready the support's text; what is still to come."""
+    if run.state.verified["after-push"].get("clean") is not True:
+        # The refs come first: what they lead to is served by id for sure.
+        return ""
+    later = [said for name in names if (said := _by_id(run, name, rehearsal))]
+    for name in names:
+        _close_alerts(run, name)
+    return "; ".join(later)
+
+
+def old_ids(repo: Repo, state: State, rehearsal: Rehearsal) -> tuple[list[str], list[str], int]:
+    """(ids to ask for, the first changed among all, how many are left unasked)."""
+    pushed = [
+        str(e.outcome.data.get("old"))
+        for e in state.effects.values()
+        if e.action == "push" and e.outcome is not None and e.outcome.data.get("old")
+    ]
+    first = [old for old, _ in first_changed(repo, rehearsal)]
+    ids, unasked = choose(rehearsal, pushed, first)
+    return ids, first, unasked
+
+
+def _by_id(run: Run, name: str, rehearsal: Rehearsal) -> str:
+    ids, first, unasked = old_ids(run.repo, run.state, rehearsal)
+    if not ids:
+        return ""
+    url = remote.address(run.repo, name)
+    shown = remote.shown(url.reveal_text())
+    clone = private_folder(run.folder / "clone")
+    try:
+        found = still_served(
+            url, ids, clone, unasked=unasked, like=run.repo, progress=run.progress()
+        )
+    except Error as error:
+        # The clone just now went well, so this says little; it is not known, and never "gone".
+        run.learn(f"{TOPIC} {name}", Facts(unknown={"old commits by id": error.message}))
+        return f"nobody knows whether {shown} still serves old commits by id"
+    finally:
+        shutil.rmtree(clone, ignore_errors=True)
+    found = _and_by_the_host(run, name, found)
+    known: dict[str, Json] = {
+        "served": list(found.served),
+        "gone": len(found.gone),
+        "unasked": found.unasked,
+    }
+    seen = f"{len(found.served)} of {len(ids)} old commits handed out"
+    evidence = (Evidence("git fetch by id", seen, utc_now()),)
+    before = run.knows(f"{TOPIC} {name}")
+    if before is None or before.known != known:
+        run.learn(f"{TOPIC} {name}", Facts(known, evidence=evidence))
+    return _still(run, name, shown, found, first)
+
+
+def _and_by_the_host(run: Run, name: str, found: ById) -> ById:
+    hosted = hosting.host_of(run, name)
+    if hosted is None or not isinstance(hosted.host, ServesById) or not found.gone:
+        return found
+    try:
+        shown = hosted.host.still_served(hosted.url, found.gone, run.vendor())
+    except Error:
+        return found
+    more = tuple(oid for oid in found.gone if shown.get(oid) is True)
+    gone = tuple(oid for oid in found.gone if oid not in more)
+    return replace(found, served=(*found.served, *more), gone=gone)
+
+
+def _still(run: Run, name: str, shown: str, found: ById, first: Sequence[str]) -> str:
+    hosted = hosting.host_of(run, name)
+    key = f"remove-by-id/{name}"
+    if not found.served:
+        if key in run.state.effects:
+            outcome = Outcome(Status.UNCHANGED, "No old commit is handed out by id any more")
+            run.effect("remove-by-id", shown, lambda: outcome, key=key)
+        return ""
+    said = (
+        f"{shown} still hands out {len(found.served)} old commits to whoever knows their ids "
+        f"({found.served[0][:12]}…)"
+    )
+    if hosted is None or not isinstance(hosted.host, HasSupport):
+        run.advise(
+            f"{said}. On the server, once everybody has a new clone: git reflog expire --expire=now "
+            "--all && git gc --prune=now — then: remediate resume"
+        )
+        return said
+    facts = run.knows(hosting.TOPIC)
+    pulls = [
+        e
+        for e in run.state.effects.values()
+        if e.action == "push"
+        and e.subject.startswith("refs/pull/")
+        and e.outcome
+        and not e.outcome.status.settled
+    ]
+    known = facts.known.get("pulls") if facts is not None else None
+    number = len(pulls) or (len(known) if isinstance(known, list | tuple) else 0)
+    step = hosted.host.support(
+        SupportCase(hosted.url, number, tuple(first[:20]), served=found.served)
+    )
+    outcome = Outcome(
+        Status.MANUAL, f"Old commits are still served by {shown}", reason=said, manual=step
+    )
+    run.effect("remove-by-id", shown, lambda: outcome, key=key)
+    return said
+
+
+def _close_alerts(run: Run, name: str) -> None:
+    """Close the alerts that findings came from, of credentials that are dead by now."""
+    hosted = hosting.host_of(run, name)
+    if hosted is None or not isinstance(hosted.host, ClosesAlerts):
+        return
+    for credential in run.credentials():
+        killed = [
+            e
+            for e in run.state.effects.values()
+            if e.action == "revoke" and e.subject == credential.id and e.outcome is not None
+        ]
+        if not killed or not all(e.outcome and e.outcome.status.settled for e in killed):
+            continue
+        for fingerprint in credential.parts.values():
+            secret = run.state.secrets.get(fingerprint)
+            for url in {place.url for place in secret.locations if place.url} if secret else ():
+                _close(run, hosted, url)
+
+
+def _close(run: Run, hosted: hosting.Hosted, alert: str) -> None:
+    host = hosted.host
+    assert isinstance(host, ClosesAlerts)
+    if (outcome := run.state.outcome(f"close-alert/{alert}")) and outcome.status.settled:
+        return
+    why = f"Revoked, and removed from the history ({run.state.id})."
+    nothing = Outcome(Status.UNCHANGED, "No alert of this host")
+    run.effect(
+        "close-alert",
+        alert,
+        lambda: host.close_alert(hosted.url, alert, why, run.vendor()) or nothing,
+        key=f"close-alert/{alert}",
+    )

@@ -1,0 +1,144 @@
+"""A repository on GitHub: protection lifted for the push alone, whatever comes in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remediate_providers.github.local import RESPONDER, LocalGitHub, RunningGitHub
+from remediate_providers.github.local_host import HostedRepository
+
+from ..providers.github.hosted import guarded
+from .conftest import Cli
+
+VALUE = "a-value-of-" + "some-length-" + "8f14e45f"
+
+
+@dataclass
+class World:
+    root: Path
+    github: RunningGitHub
+    there: HostedRepository
+    key_file: Path
+
+    def arguments(self, *first: str | Path) -> list[str]:
+        flags = ["--repo", self.root / "ours", "--yes", "--json", "--key-file", self.key_file]
+        return [str(word) for word in (*first, *flags)]
+
+
+@pytest.fixture
+def world(tmp_path: Path, bash: Callable[..., str], key_file: Path) -> Iterator[World]:
+    github = LocalGitHub(lag=0.05).start()
+    try:
+        address = f"{github.url}/acme/app.git"
+        bash(
+            f"""
+            git init -q --bare remote.git
+            git clone -q remote.git ours 2>/dev/null
+            cd ours
+            echo one > a; git add a; git commit -qm one
+            echo 'key = "{VALUE}"' > secret.ini; git add secret.ini; git commit -qm two
+            git tag v1
+            git push -q origin main v1
+            git -C ../remote.git update-ref refs/pull/5/head main
+            git config url.{tmp_path}/remote.git.insteadOf {address}
+            git remote set-url origin {address}
+            cd ..; echo '{VALUE}' > report.txt
+            """
+        )
+        yield World(tmp_path, github, guarded(github), key_file)
+    finally:
+        github.close()
+
+
+def effects(done: Any, action: str) -> list[tuple[str, str]]:
+    found = [e for e in done.events if e["event"] == "effect" and e["action"] == action]
+    return [(e["subject"], e["status"]) for e in found]
+
+
+def test_everything_is_lifted_for_the_push_and_put_back(cli: Cli, world: World) -> None:
+    before = world.there.snapshot()
+    old = subprocess.run(
+        ["git", "-C", world.root / "remote.git", "rev-parse", "main"],
+        capture_output=True, check=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    world.there.commits.add(old)
+    done = cli(*world.arguments("run", world.root / "report.txt"), env=world.github.environment())
+    assert done.code == 3, done.out
+    lifted = effects(done, "lift")
+    assert len(lifted) == 5 and {status for _, status in lifted} == {"done"}
+    assert effects(done, "put-back") == lifted[::-1], "the last that was lifted first"
+    assert world.there.snapshot() == before
+    (step,) = [s for s in done.finished["manual"] if s["id"] == "github-support"]
+    text = "\n".join(step["instructions"])
+    assert "Repository: acme/app" in text and old in text
+    listed = cli("list", "--json", env=world.github.environment()).document
+    assert listed[0]["status"] == "manual"
+    assert "WARNING" not in done.err
+
+
+def test_killed_while_it_pushes_it_is_put_back_on_resume(
+    cli: Cli, world: World, bash: Callable[..., str]
+) -> None:
+    before = world.there.snapshot()
+    hook = world.root / "remote.git/hooks/pre-receive"
+    hook.write_text(
+        f"#!/bin/sh\ntouch {world.root}/pushing\nwhile [ ! -e {world.root}/go ]; do sleep 0.1; done\nexit 1\n"
+    )
+    hook.chmod(0o755)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "remediate", *world.arguments("run", world.root / "report.txt")],
+        env={**os.environ, **world.github.environment()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        while not (world.root / "pushing").exists():
+            assert child.poll() is None, child.communicate()
+            time.sleep(0.05)
+        assert world.there.force_pushes(RESPONDER, "main"), "it is lifted just now"
+        assert "WARNING" not in cli("doctor").err, "somebody is at work on it"
+    finally:
+        child.send_signal(signal.SIGKILL)
+        (world.root / "go").touch()
+        child.communicate()
+    hook.unlink()
+    assert world.there.snapshot() != before
+
+    elsewhere = cli("doctor")
+    assert "WARNING: INC-" in elsewhere.err, "whatever is typed, wherever"
+    assert "remediate resume INC-" in elsewhere.err
+    skipped = cli(*world.arguments("resume", "--skip", "publish"), env=world.github.environment())
+    assert world.there.snapshot() == before, "put back though the stage is left out"
+    assert "WARNING: INC-" in skipped.err, "it was said once more"
+    assert "WARNING" not in cli("doctor").err
+    done = cli(*world.arguments("resume"), env=world.github.environment())
+    assert done.code in (0, 3), done.out
+    assert world.there.snapshot() == before
+    assert VALUE not in bash("git -C remote.git log --all -p")
+
+
+def test_policy_may_leave_protection_and_ci_alone(cli: Cli, world: World) -> None:
+    (world.root / "ours/remediate.toml").write_text(
+        '[publish]\nlift_protection = false\nci = "run"\n'
+    )
+    done = cli(*world.arguments("run", world.root / "report.txt"), env=world.github.environment())
+    assert effects(done, "lift") == []
+
+
+def test_without_a_token_it_says_what_it_does_not_know(cli: Cli, world: World) -> None:
+    env = {"GITHUB_API_URL": world.github.url}
+    done = cli(*world.arguments("run", world.root / "report.txt"), env=env)
+    assert effects(done, "lift") == []
+    record = cli("record", "--repo", world.root / "ours", "--format", "md").out
+    assert "there is no token of yours" in record
