@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from remediate_providers.table.row import Row
 
-_SLACK = "https://api.slack.com/apps"
 _TELEGRAM = "https://t.me/BotFather"
 
 ROWS = (
@@ -82,33 +81,6 @@ ROWS = (
         vendor="langsmith",
         looks=r"lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}",
         page="https://smith.langchain.com/settings",
-    ),
-    Row(
-        kind="slack-token",
-        title="Slack token",
-        vendor="slack",
-        looks=r"xox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,250}",
-        page=_SLACK,
-        end="Open the app, OAuth & Permissions, Revoke all OAuth tokens (or remove the app from the "
-        "workspace).",
-        new="Install the app in the workspace again: that makes a new token.",
-    ),
-    Row(
-        kind="slack-app-token",
-        title="Slack app-level token",
-        vendor="slack",
-        looks=r"xapp-\d-[A-Z0-9]+-\d+-[A-Za-z0-9]+",
-        page=_SLACK,
-        end="Open the app, Basic Information, App-Level Tokens, and revoke it.",
-    ),
-    Row(
-        kind="slack-webhook-url",
-        title="Slack incoming webhook",
-        vendor="slack",
-        looks=r"https://hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{20,100}",
-        page=_SLACK,
-        end="Open the app, Incoming Webhooks, and remove the address.",
-        new="In the same place: Add New Webhook.",
     ),
     Row(
         kind="discord-bot-token",

@@ -1,0 +1,1 @@
+"""Slack: bot, user and app tokens, and incoming webhooks."""

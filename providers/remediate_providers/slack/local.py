@@ -1,0 +1,186 @@
+"""The local Slack: a stand-in server on loopback that the demo and the tests start."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from remediate.model import ManualStep
+from remediate.plugins.local import Planted
+from remediate.secret import Secret
+from remediate_providers.loopback import Fault, Loopback, Reply, Request
+from remediate_providers.slack import tokens
+
+API = "/api"
+TEAM = "T0ACME0000"
+USER = "U0DEPLOYER"
+SCOPES = "chat:write,channels:read"
+_LETTERS = string.ascii_letters + string.digits
+
+
+def make_value(kind: str = tokens.TOKEN, form: str = "xoxb") -> Secret:
+    """A value of that kind which nobody has."""
+    tail = "".join(secrets.choice(_LETTERS) for _ in range(24))
+    if kind == tokens.APP:
+        return Secret(f"xapp-1-A0{secrets.token_hex(4).upper()}-1234567890-{tail}")
+    if kind == tokens.WEBHOOK:
+        return Secret(f"{tokens.HOOKS}/services/{TEAM}/B0{secrets.token_hex(4).upper()}/{tail}")
+    return Secret(
+        f"{form}-{secrets.randbelow(10**12):012d}-{secrets.randbelow(10**12):012d}-{tail}"
+    )
+
+
+@dataclass
+class State:
+    """What it knows."""
+
+    lag: float
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    living: dict[Secret, float] = field(default_factory=dict)
+    """Value to when it dies, on the clock of `time.monotonic`."""
+    ended: set[Secret] = field(default_factory=set)
+    closed_to_here: bool = False
+    """Whether the app allows no requests from this address."""
+    logins: list[dict[str, Any]] = field(default_factory=list)
+
+    def issue(self, kind: str = tokens.TOKEN, form: str = "xoxb") -> Secret:
+        """A new one."""
+        value = make_value(kind, form)
+        with self.lock:
+            self.living[value] = float("inf")
+        return value
+
+    def end(self, value: Secret) -> None:
+        """It dies after the lag."""
+        with self.lock:
+            self.ended.add(value)
+            self.living[value] = min(self.living.get(value, 0.0), time.monotonic() + self.lag)
+
+    def works(self, value: Secret) -> bool:
+        """Whether it is accepted now."""
+        return self.living.get(value, 0.0) > time.monotonic()
+
+
+class LocalSlack:
+    """Starts one. *lag*: seconds for which a revoked token still works."""
+
+    name = "slack"
+
+    def __init__(self, lag: float = 0.2) -> None:
+        self._lag = lag
+
+    def start(self) -> RunningSlack:
+        """Up and answering when this returns."""
+        return RunningSlack(State(self._lag))
+
+
+class RunningSlack:
+    """A local Slack that is up. `state` is its truth; tests look into it and change it."""
+
+    name = "slack"
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.responder = state.issue(form="xoxp")
+        self._server = Loopback(self._answer, "Apache")
+
+    @property
+    def url(self) -> str:
+        """The base address, without ``/api``."""
+        return self._server.url
+
+    @property
+    def requests(self) -> list[Request]:
+        """Every request so far, in order."""
+        return list(self._server.requests)
+
+    def environment(self) -> Mapping[str, str]:
+        """The base address, and the responder's own token."""
+        return {"SLACK_API_URL": self.url + API, "SLACK_TOKEN": self.responder.reveal_text()}
+
+    def plant(self) -> Planted:
+        """A bot's token in a settings file."""
+        value = self.state.issue()
+        return Planted(
+            files={
+                "bot/config.yml": f"slack:\n  # posts the builds\n  token: {value.reveal_text()}\n"
+            },
+            values={tokens.PART: value},
+            policy=(
+                "[[credential]]\n"
+                f'match = "{tokens.PROVIDER}"\n'
+                'stores = ["dotenv:.env.bot#SLACK_TOKEN"]\n'
+            ),
+        )
+
+    def is_dead(self, values: Mapping[str, Secret]) -> bool:
+        """Whether every one of *values* is refused now."""
+        return not any(self.state.works(value) for value in values.values())
+
+    def person(self, step: ManualStep) -> Secret | None:
+        """Do what *step* asks at the app's page."""
+        if not (step.url or "").startswith(f"{self.url}/apps"):
+            return None
+        if step.takes_value:
+            kind = next((k.name for k in tokens.KINDS if k.title in step.title), tokens.TOKEN)
+            return self.state.issue(kind)
+        for value in list(self.state.living):
+            if value != self.responder:
+                self.state.end(value)
+        return None
+
+    def fail(self, method: str, path: str, *faults: Fault) -> None:
+        """Let the next requests of that method and path (``*`` as in a shell) go wrong, in order."""
+        self._server.fail(method, path, *faults)
+
+    def close(self) -> None:
+        """Stop."""
+        self._server.close()
+
+    # -- answers ---------------------------------------------------------------------------------
+
+    def _answer(self, request: Request) -> Reply:
+        if request.path.startswith("/services/"):
+            return self._hook(request)
+        if not request.path.startswith(f"{API}/"):
+            return Reply(404, "not found")
+        bearer = request.headers.get("Authorization", "").partition(" ")[2]
+        value = Secret(bearer or request.form().get("token", ""))
+        wrong = self._refused(value)
+        if wrong:
+            return Reply(200, {"ok": False, "error": wrong})
+        method = request.path.removeprefix(f"{API}/")
+        if method == "auth.test":
+            data = {"ok": True, "url": "https://acme.slack.com/", "team": "Acme", "user": "deployer",
+                    "team_id": TEAM, "user_id": USER, "is_enterprise_install": False}  # fmt: skip
+            return Reply(200, data, {"x-oauth-scopes": SCOPES})
+        if method == "auth.revoke":
+            self.state.end(value)
+            return Reply(200, {"ok": True, "revoked": True})
+        if method == "team.accessLogs":
+            if value != self.responder:
+                return Reply(200, {"ok": False, "error": "missing_scope"})
+            paging = {"count": 100, "total": len(self.state.logins), "page": 1, "pages": 1}
+            return Reply(200, {"ok": True, "logins": self.state.logins, "paging": paging})
+        return Reply(200, {"ok": False, "error": "unknown_method"})
+
+    def _refused(self, value: Secret) -> str:
+        """Slack's error for *value*; empty where it is accepted."""
+        if not value:
+            return "not_authed"
+        if self.state.closed_to_here or value not in self.state.living:
+            return "invalid_auth"
+        return "" if self.state.works(value) else "token_revoked"
+
+    def _hook(self, request: Request) -> Reply:
+        if not self.state.works(Secret(tokens.HOOKS + request.path)):
+            return Reply(404, b"no_service", {"Content-Type": "text/html"})
+        data = request.json()
+        if not isinstance(data, dict) or not data.get("text"):
+            return Reply(400, b"no_text", {"Content-Type": "text/html"})
+        return Reply(200, b"ok", {"Content-Type": "text/html"})

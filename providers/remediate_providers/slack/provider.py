@@ -1,0 +1,131 @@
+"""Slack as a provider: what each part does stands in its own file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from remediate.model import Json
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
+from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
+from remediate.secret import Secret
+from remediate_providers.ending import end_all
+from remediate_providers.rest import NO_VALUE, text_of
+from remediate_providers.slack import evidence, steps, tokens
+from remediate_providers.slack.revoke import Ending
+from remediate_providers.slack.server import Api, look, look_at, responder
+
+
+class SlackProvider:
+    """Tokens by call; webhooks, and everything new, by the exact page."""
+
+    name = tokens.PROVIDER
+    kinds: Sequence[Kind] = tokens.KINDS
+
+    def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
+        """Each value with one of Slack's shapes."""
+        return tokens.identify(found)
+
+    def describe(self, held: Held, vendor: VendorContext) -> Facts:
+        """Workspace, user, scopes."""
+        probe = look_at(held, Api(vendor))
+        if held.credential.kind == tokens.WEBHOOK or probe.check.alive is not True:
+            reason = probe.check.reason or "Slack says no more of it"
+            unknown = dict.fromkeys(("owner", "scopes"), reason)
+            return Facts(unknown=unknown, evidence=probe.check.evidence)
+        fields = {"owner": "user", "user_id": "user_id", "team": "team", "team_id": "team_id",
+                  "bot_id": "bot_id", "workspace": "url"}  # fmt: skip
+        known: dict[str, Json] = {
+            name: value for name, field in fields.items() if (value := text_of(probe.data, field))
+        }
+        missing = {"last_used": "Slack tells it to nobody by call"}
+        if probe.scopes is None:
+            missing["scopes"] = "Slack named none"
+        else:
+            known["scopes"] = list(probe.scopes)
+        return Facts(known, missing, probe.check.evidence)
+
+    def check(self, held: Held, vendor: VendorContext) -> Check:
+        """``auth.test``; for a webhook a message without a text, which is not posted."""
+        return look_at(held, Api(vendor)).check
+
+    def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:
+        """``auth.revoke``, a few side by side."""
+        return end_all(batch, vendor, lambda held: Ending(held, vendor))
+
+    def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:  # noqa: ARG002
+        """Nothing: a person makes the new one."""
+        return {}
+
+    def reissue(self, held: Held, vendor: VendorContext) -> Reissued:
+        """The page where a person makes the new one."""
+        step = steps.replace(Api(vendor).page, held)
+        return Reissued(
+            Outcome(Status.MANUAL, f"{held.id} needs a successor", reason=step.why, manual=step)
+        )
+
+    def reconcile_reissue(
+        self,
+        held: Held,
+        before: Mapping[str, Json],  # noqa: ARG002
+        vendor: VendorContext,  # noqa: ARG002
+    ) -> Outcome:
+        """Nothing can have been made: no call of ours makes any."""
+        return Outcome(Status.UNCHANGED, f"No successor of {held.id} was made by us")
+
+    def accept(self, held: Held, value: Secret, vendor: VendorContext) -> Reissued:
+        """A value of the same kind and workspace that Slack accepts."""
+        value = Secret(value.reveal().strip())
+        kind = held.credential.kind
+        if value in held.values.values():
+            return _no("it is the leaked one itself")
+        if tokens.kind_of(value) != kind:
+            return _no(f"it does not look like a {tokens.title(kind)}")
+        probe = look(Api(vendor), kind, value)
+        if probe.check.alive is False or probe.doubtful:
+            return _no("Slack refuses it", probe.check.evidence)
+        if probe.check.alive is None and not _unaskable(value):
+            return Reissued(
+                Outcome(
+                    Status.UNREACHABLE,
+                    "The new value could not be looked at, and was not taken",
+                    reason=probe.check.reason,
+                    evidence=probe.check.evidence,
+                )
+            )
+        team, before = text_of(probe.data, "team_id"), text_of(vendor.known, "team_id")
+        if team and before and team != before:
+            return _no(f"it is of workspace {team}, and the leaked one of {before}")
+        return Reissued(
+            Outcome(
+                Status.DONE, f"Took in a new value for {held.id}", evidence=probe.check.evidence
+            ),
+            {tokens.PART: value},
+        )
+
+    def confirm(self, new: Held, vendor: VendorContext) -> Check:
+        """Whether Slack accepts the new one."""
+        if tokens.token_of(new) is None:
+            return Check(None, reason=NO_VALUE)
+        return look_at(new, Api(replace(vendor, use_leaked=True))).check
+
+    def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
+        """Its owner's log-ins, where the workspace keeps them."""
+        return evidence.investigate(held, since, vendor)
+
+    def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
+        """``SLACK_TOKEN``."""
+        own = responder(vendor.environment)
+        return () if own is None else (own,)
+
+
+def _unaskable(value: Secret) -> bool:
+    """Whether it is a workflow's address, which can't be asked without setting it off."""
+    return tokens.kind_of(value) == tokens.WEBHOOK and tokens.hook_path(value) is None
+
+
+def _no(reason: str, seen: tuple[Evidence, ...] = ()) -> Reissued:
+    return Reissued(
+        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=seen)
+    )

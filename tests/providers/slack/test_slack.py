@@ -1,0 +1,150 @@
+"""Slack: the contract, every call gone wrong, and what is particular to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Status
+from remediate.plugins.provider import Found, Held
+from remediate.secret import Secret
+from remediate.testing.faults import ProviderFaults, hold
+from remediate.testing.providers import ProviderContract, well_told
+from remediate.testing.surroundings import found, surroundings
+from remediate_providers.slack.local import LocalSlack, RunningSlack, make_value
+from remediate_providers.slack.provider import SlackProvider
+from remediate_providers.slack.tokens import APP, HOOKS, TOKEN, WEBHOOK
+
+PROVIDER = SlackProvider()
+
+
+class TestSlack(ProviderContract):
+    make = SlackProvider
+
+    def ours(self) -> Sequence[Sequence[Found]]:
+        values = [make_value(form=form) for form in ("xoxb", "xoxp", "xoxs")]
+        values += [make_value(APP), make_value(WEBHOOK)]
+        values += [Secret(f"{HOOKS}/triggers/T0ACME/123/" + "a1B2" * 6)]
+        return [[found(value)] for value in values]
+
+    def foreign(self) -> Sequence[Found]:
+        return [found("xoxq-" + "1" * 20), found("https://hooks.example.com/services/" + "a" * 30)]
+
+    def environment(self, base: str) -> Mapping[str, str]:
+        return {"SLACK_API_URL": base, "SLACK_TOKEN": make_value(form="xoxp").reveal_text()}
+
+
+class TestATokensFaults(ProviderFaults):
+    make = SlackProvider
+
+    def start(self) -> RunningSlack:
+        return LocalSlack(lag=0.01).start()
+
+    def living(self, running: RunningSlack) -> int:
+        return 0  # no call of ours makes one
+
+    def address(self, running: RunningSlack) -> str:
+        return running.url
+
+
+class TestAWebhooksFaults(TestATokensFaults):
+    def leaked(self, running: RunningSlack) -> Held:
+        return hold(PROVIDER, {"value": running.state.issue(WEBHOOK)})
+
+
+@pytest.fixture
+def slack() -> Iterator[RunningSlack]:
+    running = LocalSlack(lag=0.02).start()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def around(slack: RunningSlack) -> Callable[..., VendorContext]:
+    def make(**more: Any) -> VendorContext:
+        return surroundings(slack.environment(), longest=0.01, **more)
+
+    return make
+
+
+def leaked(slack: RunningSlack, kind: str = TOKEN) -> Held:
+    return hold(PROVIDER, {"value": slack.state.issue(kind)})
+
+
+@pytest.mark.parametrize("kind", [TOKEN, APP])
+def test_a_token_ends_itself_and_is_seen_refused(slack, around, kind) -> None:
+    held = leaked(slack, kind)
+    outcome = PROVIDER.revoke([held], around())[held.id]
+    assert outcome.status is Status.DONE
+    assert [seen.saw for seen in outcome.evidence] == ["revoked=True", "token_revoked"]
+    assert PROVIDER.revoke([held], around())[held.id].status is Status.UNCHANGED
+
+
+def test_invalid_auth_from_an_address_that_is_not_allowed_is_no_death(slack, around) -> None:
+    held = leaked(slack)
+    slack.state.closed_to_here = True
+    check = PROVIDER.check(held, around())
+    assert check.alive is None
+    assert "allows no requests from here" in check.reason
+    outcome = PROVIDER.revoke([held], around())[held.id]
+    assert outcome.status is Status.REFUSED
+    assert outcome.manual is not None
+    well_told(outcome.manual)
+    assert not slack.is_dead(held.values)
+
+
+def test_what_it_is_is_told(slack, around) -> None:
+    facts = PROVIDER.describe(leaked(slack), around())
+    assert facts.known["team"] == "Acme"
+    assert facts.known["scopes"] == ["chat:write", "channels:read"]
+
+
+def test_a_webhook_is_looked_at_without_posting_and_ended_by_hand(slack, around) -> None:
+    held = leaked(slack, WEBHOOK)
+    assert PROVIDER.check(held, around()).alive is True
+    outcome = PROVIDER.revoke([held], around())[held.id]
+    assert outcome.status is Status.MANUAL
+    assert outcome.manual is not None
+    assert all(one.json() == {"text": ""} for one in slack.requests)
+    slack.person(outcome.manual)
+    time.sleep(0.03)
+    assert PROVIDER.revoke([held], around())[held.id].status is Status.UNCHANGED
+
+
+def test_a_workflows_address_is_never_asked(slack, around) -> None:
+    held = hold(PROVIDER, {"value": Secret(f"{HOOKS}/workflows/T0ACME/A1/" + "a1B2" * 6)})
+    check = PROVIDER.check(held, around())
+    assert check.alive is None
+    assert "sets it off" in check.reason
+    assert PROVIDER.revoke([held], around())[held.id].status is Status.MANUAL
+    assert slack.requests == []
+
+
+def test_a_new_one_is_a_persons_to_make_and_is_looked_at(slack, around) -> None:
+    held = leaked(slack)
+    vendor = around(known=PROVIDER.describe(held, around()).known)
+    step = PROVIDER.reissue(held, vendor).outcome.manual
+    assert step is not None
+    well_told(step)
+    assert PROVIDER.accept(held, slack.person(step), vendor).outcome.status is Status.DONE
+    for wrong in (held.values["value"], make_value(), make_value(WEBHOOK), Secret("x")):
+        assert PROVIDER.accept(held, wrong, vendor).outcome.status is Status.REFUSED
+
+
+def test_new_addresses_after_the_leak_are_suspicious(slack, around) -> None:
+    held = leaked(slack)
+    for first, ip in ((1_600_000_000, "198.51.100.4"), (1_790_000_000, "203.0.113.77")):
+        slack.state.logins.append(
+            {"user_id": "U0DEPLOYER", "username": "deployer", "date_first": first, "ip": ip}
+        )
+    vendor = around(known=PROVIDER.describe(held, around()).known)
+    facts = PROVIDER.investigate(held, "2026-01-01T00:00:00Z", vendor)
+    assert [(e["from"], e["suspicious"]) for e in facts.known["events"]] == [
+        ("198.51.100.4", False),
+        ("203.0.113.77", True),
+    ]
+    assert "Audit Logs" in facts.unknown["actions"]
