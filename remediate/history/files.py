@@ -15,6 +15,8 @@ from pathlib import Path
 
 from remediate.errors import GitError
 from remediate.history import git
+from remediate.history.containers.model import MOST_BYTES
+from remediate.history.containers.search import begins
 from remediate.history.matcher import Matcher
 from remediate.history.model import FileHit, Progress, Unreadable
 from remediate.history.repo import Repo, Worktree
@@ -46,10 +48,12 @@ class _Walk:
 
     def text(self, where: str, path: str, data: bytes) -> bool:
         """Look through *data*, which is what stands at *path*; gives whether anything was found."""
-        found = dict.fromkeys((m.needle.id, m.encoding) for m in self.matcher.find(data))
-        if found:
+        looked = self.matcher.look(data)
+        found = dict.fromkeys((m.needle.id, m.encoding) for m in looked.matches)
+        if found or looked.closed:
             # A path may hold a secret itself, and is shown.
             path = os.fsdecode(self.matcher.replace(os.fsencode(path)))
+        self.unreadable += (Unreadable(f"{where} {path}", reason) for reason in looked.closed)
         self.hits += [FileHit(needle, where, path, encoding) for needle, encoding in found]
         return bool(found)
 
@@ -68,6 +72,9 @@ class _Walk:
             with full.open("rb") as stream:
                 carried = b""
                 while piece := stream.read(_PIECE):
+                    if not carried and begins(piece):
+                        # Only whole can it be opened.
+                        piece += stream.read(MOST_BYTES)
                     found = self.text(where, path, carried + piece) or found
                     carried = (carried + piece)[-_OVERLAP:]
         except FileNotFoundError:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from remediate.history import texts
+from remediate.history.containers.search import PACKED
 from remediate.history.model import Hit, Place, Scan
 from remediate.history.objects import read_many
 from remediate.history.plan import Plan
@@ -28,6 +29,11 @@ class Line:
     text: bytes
     """A digest of the whole line, to know it again when others are put in before it."""
 
+    @property
+    def told(self) -> int | None:
+        """The line as people are told it: a packed file has none."""
+        return None if self.encoding.partition("+")[0] in PACKED else self.number
+
 
 def places(
     directory: Path, scan: Scan, plan: Plan, done: Rewritten, clean: Callable[[bytes], bytes]
@@ -39,7 +45,7 @@ def places(
     for commit in plan.commits:
         for path, blob in _new_files(commit, plan, done, lines):
             found += [
-                teller.place("file", commit, path, line.number, line.needle, line.encoding)
+                teller.place("file", commit, path, line.told, line.needle, line.encoding)
                 for line in blob
             ]
     for hit in scan.hits:

@@ -12,8 +12,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-#: How many times a text is undone: JSON in base64 in a URL is three.
+from remediate.history.unpacking import Allowance, within
+
+#: How many times a text is undone: JSON in base64 in a URL is three. What comes out of a container
+#: counts from none again.
 _DEPTH = 3
+#: How many containers may lie within one another.
+_NESTED = 8
 
 #: Nobody breaks encoded text into shorter lines (MIME: 76, PEM: 64).
 _LINE = 32
@@ -100,13 +105,27 @@ class Reader:
             raw = raw.replace(secret.value, b"(a secret)")
         return raw.decode("utf-8", "surrogateescape") if not self.find(raw) else "(a secret)"
 
-    def find(self, text: bytes) -> set[tuple[str, str]]:
-        """(needle, encoding) of each secret in *text*."""
+    def find(self, text: bytes, unreadable: list[str] | None = None) -> set[tuple[str, str]]:
+        """(needle, encoding) of each secret in *text*, a file's or an object's bytes.
+
+        What an archive holds that can't be read is put into *unreadable*, by its reason.
+        """
         found: set[tuple[str, str]] = set()
-        self._find(text, "", 0, found)
+        allowance = Allowance()
+        self._find(text, "", 0, 0, found, allowance)
+        if unreadable is not None:
+            unreadable += dict.fromkeys(allowance.told)
         return found
 
-    def _find(self, text: bytes, outer: str, depth: int, found: set[tuple[str, str]]) -> None:
+    def _find(
+        self,
+        text: bytes,
+        outer: str,
+        depth: int,
+        nested: int,
+        found: set[tuple[str, str]],
+        allowance: Allowance,
+    ) -> None:
         # What was seen from further out is one place, told once.
         known = {needle for needle, _ in found}
         found |= {
@@ -121,10 +140,15 @@ class Reader:
                 for w in self._keys
                 if w.value in squeezed and w.needle not in known
             }
+        for kind, inner in within(text, allowance, whole=depth == 0):
+            if nested == _NESTED:
+                allowance.told.append(f"{kind}: it lies more than {_NESTED} archives deep")
+                break
+            self._find(inner, f"{outer}{kind}+", 0, nested + 1, found, allowance)
         if depth == _DEPTH:
             return
         for name, inner in self._inner(text):
-            self._find(inner, f"{outer}{name}+", depth + 1, found)
+            self._find(inner, f"{outer}{name}+", depth + 1, nested, found, allowance)
 
     def _inner(self, text: bytes) -> Iterator[tuple[str, bytes]]:
         if b"\0" in text:
@@ -138,6 +162,9 @@ class Reader:
         runs = list(_runs(text, _HEX_TABLE, self._hex_run))
         if runs:
             yield "hex", b"\n".join(_from_hex(runs))
+        dumps = list(_dumps(text))
+        if dumps:
+            yield "hex", b"\n".join(_from_hex(dumps))
 
 
 def _squeezed(text: bytes) -> bytes:
@@ -189,6 +216,39 @@ def _runs(text: bytes, table: bytes, least: int) -> Iterator[bytes]:
             if between.translate(None, _LOOSE):
                 break
         yield b"".join(pieces)
+
+
+#: What a dump of single bytes or of pairs looks like by classes of letters: ``1f 8b 08``,
+#: ``0x1f, 0x8b``, ``1f8b 0800``.
+_DUMP_TABLE = bytes(
+    ord("a")
+    if byte in _HEX
+    else ord("-")
+    if byte in b" :,-\t\r\n"
+    else ord("x")
+    if byte == 120
+    else 32
+    for byte in range(256)
+)
+_DUMP_PROBES = (
+    b"aa-aa-aa-aa-aa-aa",
+    b"axaa--axaa--axaa",
+    b"axaa-axaa-axaa",
+    b"aaaa-aaaa-aaaa",
+)
+_DUMP = re.compile(rb"(?:0x)?[0-9a-fA-F]{2}(?:[\s:,-]{0,40}(?:0x)?[0-9a-fA-F]{2})*")
+
+
+def _dumps(text: bytes) -> Iterator[bytes]:
+    """Hex digits of each dump with something between its bytes."""
+    classes = text.translate(_DUMP_TABLE)
+    for probe in _DUMP_PROBES:
+        at = classes.find(probe)
+        while at >= 0:
+            found = _DUMP.match(text, at)
+            assert found is not None
+            yield re.sub(rb"0x|[^0-9a-fA-F]", b"", found.group())
+            at = classes.find(probe, found.end())
 
 
 def _from_base64(runs: Sequence[bytes]) -> Iterator[bytes]:

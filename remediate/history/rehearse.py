@@ -80,7 +80,7 @@ def rehearse(
         searched=found.searched,
         commits_total=len(reachable),
         blobs=sum(oid in done.objects for oid in todo.blobs),
-        messages=(*said, *_replacing(refs, done)),
+        messages=(*said, *done.notes, *_replacing(refs, done)),
     )
 
 

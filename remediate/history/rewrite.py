@@ -35,6 +35,10 @@ class Rewritten:
     """Old bytes of the doomed commits and tags."""
     lost: list[Lost] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
+    packed: set[str] = field(default_factory=set)
+    """Old blobs in which a container was packed again."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know: an archive that was replaced whole."""
 
 
 def rewrite(
@@ -86,7 +90,11 @@ class _Work:
 
     def blobs(self) -> None:
         for oid, content in self._each(self._plan.blobs, "Replacing in files"):
-            self._add(oid, "blob", self._matcher.replace(content))
+            mended = self._matcher.mend(content)
+            self.done.notes += (f"In blob {oid}, {note}." for note in mended.notes)
+            if mended.packed:
+                self.done.packed.add(oid)
+            self._add(oid, "blob", mended.data)
 
     def trees(self) -> None:
         objects = self.done.objects

@@ -78,6 +78,12 @@ class _Looked:
     large: set[str] = field(default_factory=set)
     """Large blobs with an anchor in them: to be looked at whole."""
 
+    def look(self, matcher: Matcher, content: bytes, oid: str, kind: str) -> None:
+        """Look through one object, the containers in it too."""
+        seen = matcher.look(content)
+        self.hits += hits_in(seen.matches, oid, kind)
+        self.unreadable += (Unreadable(f"object {oid}", reason) for reason in seen.closed)
+
     def add(self, other: _Looked) -> None:
         self.hits += other.hits
         self.unreadable += other.unreadable
@@ -114,7 +120,7 @@ def _scan_kind(
                 if chunk.piece:
                     found.large.add(oid)
                 else:
-                    found.hits += hits_in(mine.find(chunk.content(index)), oid, kind)
+                    found.look(mine, chunk.content(index), oid, kind)
         return found
 
     step = {"blob": "Reading files", "commit": "Reading commits", "tag": "Reading tags"}[kind]
@@ -126,7 +132,7 @@ def _scan_kind(
         if read.content is None:
             looked.unreadable.append(Unreadable(f"object {read.oid}", read.reason))
         else:
-            looked.hits += hits_in(matcher.find(read.content), read.oid, kind)
+            looked.look(matcher, read.content, read.oid, kind)
     looked.large.clear()
 
 

@@ -169,9 +169,11 @@ def _objects(
             fresh = set(_TREE_NAME[len(oid)].findall(content)) - known
             known |= fresh
             text = b"\n".join(fresh)
-        for needle, encoding in sorted(reader.find(text)):
+        closed: list[str] = []
+        for needle, encoding in sorted(reader.find(text, closed)):
             remnant = Remnant(needle, _WHERE[kind], encoding, object=oid.decode("ascii"))
             seen.remnants[remnant] = None
+        seen.unreadable += (_unreadable(oid, reason) for reason in closed)
 
 
 def _read(
@@ -267,7 +269,11 @@ def _files(
                 reason = error.strerror or "unreadable"
                 seen.unreadable.append(Unreadable(f"{where} {reader.shown(path)}", reason))
                 continue
-            found = reader.find(content) | reader.find(os.fsencode(path))
+            closed: list[str] = []
+            found = reader.find(content, closed) | reader.find(os.fsencode(path))
+            if closed:
+                shown = reader.shown(path)
+                seen.unreadable += (Unreadable(f"{where} {shown}", reason) for reason in closed)
             _note(found, where, path, reader, seen)
 
 

@@ -1,0 +1,246 @@
+"""How the verifier opens containers: by the standard library's own readers, wherever one begins.
+
+Like `readings` it shares nothing with finding and replacing, which take a container apart by its
+structure. This one reads from every place that looks like the beginning of compressed bytes, whatever
+stands around it, and asks zipfile, tarfile and sqlite3 about what begins a text.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import sqlite3
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+_PIECE = 1 << 20
+#: Bytes that may come out of one object in all.
+_MOST = 256 << 20
+
+#: How much of a stream is read again together with the next one.
+_SEAM = 64 << 10
+
+#: What comes out of something that then turns out to be damaged was no coincidence from here on.
+_TELLING = 64
+
+_UNREADABLE = {
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"LZIP\x01": "lzip",
+}
+
+_STREAMS: tuple[tuple[str, bytes, Callable[[], Any]], ...] = (
+    ("gzip", b"\x1f\x8b\x08", lambda: zlib.decompressobj(31)),
+    ("bzip2", b"BZh", bz2.BZ2Decompressor),
+    ("xz", b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)),
+)
+
+
+class _OverError(Exception):
+    """What was unpacked is more than there is room for."""
+
+
+@dataclass
+class Allowance:
+    """How much may be unpacked out of one object, and what could not be read of it."""
+
+    left: int = field(default_factory=lambda: _MOST)
+    told: list[str] = field(default_factory=list)
+
+    def take(self, size: int) -> None:
+        """Use *size* bytes of it."""
+        self.left -= size
+        if self.left < 0:
+            raise _OverError
+
+
+def within(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[tuple[str, bytes]]:
+    """(kind, content) of everything packed in *text*.
+
+    *whole*: the text is a file or a member of one, so that what begins it is an archive and what
+    can't be read of that is told to *allowance*.
+    """
+    if allowance.left < 0:
+        return
+    try:
+        yield from _streams(text, allowance, whole)
+        if b"PK\3\4" in text or b"PK\5\6" in text:
+            yield from _zip(text, allowance, whole)
+        if whole and text[257:262] == b"ustar":
+            yield from _tar(text, allowance)
+        if whole and text.startswith(b"SQLite format 3\0"):
+            yield from _sqlite(text, allowance)
+    except _OverError:
+        allowance.left = -1
+        allowance.told.append(f"it unpacks to more than {_MOST >> 20} MiB")
+    if whole:
+        allowance.told += (
+            f"{kind}: it can't be unpacked here"
+            for magic, kind in _UNREADABLE.items()
+            if text.startswith(magic)
+        )
+
+
+def _streams(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, bytes]]:
+    for kind, magic, make in _STREAMS:
+        at = text.find(magic)
+        end = -1
+        row = b""
+        while at >= 0:
+            content, used, fault = _stream(make, text, at, allowance)
+            if fault and whole and at == 0 and len(content) >= _TELLING:
+                allowance.told.append(f"{kind}: {fault}")
+            if content:
+                yield kind, content
+            # Streams in a row are one text: a secret may begin in one and end in another.
+            row = row + content if at == end else content
+            if at == end:
+                yield kind, row
+            row = row[-_SEAM:]
+            end = at + used
+            at = text.find(magic, at + (1 if fault else used))
+
+
+def _stream(
+    make: Callable[[], Any], text: bytes, at: int, allowance: Allowance
+) -> tuple[bytes, int, str]:
+    """What comes out, how many bytes it took, and what was wrong."""
+    engine = make()
+    out = io.BytesIO()
+    done = 0
+    piece = b""
+    while not engine.eof:
+        piece = piece or text[at + done : at + done + _PIECE]
+        before = done
+        try:
+            fresh = engine.decompress(piece, _PIECE)
+        except _FAULTS:
+            # What came out of the last piece before the fault is lost: once more, byte by byte.
+            content = b"".join(_slowly(make(), text[at : at + before + len(piece)]))
+            return content, 1, "it is damaged"
+        allowance.take(len(fresh))
+        out.write(fresh)
+        rest = getattr(engine, "unconsumed_tail", b"")
+        done += len(piece) - len(rest)
+        if not fresh and not piece and not engine.eof:
+            return out.getvalue(), 1, "it breaks off"
+        piece = rest
+    return out.getvalue(), max(1, done - len(engine.unused_data)), ""
+
+
+_FAULTS = (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError)
+
+
+def _slowly(engine: Any, text: bytes) -> Iterator[bytes]:
+    """All that *engine* makes of *text* before it fails."""
+    fast = max(0, len(text) - _PIECE)
+    try:
+        yield engine.decompress(text[:fast])
+        for at in range(fast, len(text)):
+            yield engine.decompress(text[at : at + 1])
+    except _FAULTS:
+        return
+
+
+def _zip(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, bytes]]:
+    if whole and (text.startswith(b"PK") or text.rfind(b"PK\5\6") >= len(text) - 66_000):
+        try:
+            with zipfile.ZipFile(io.BytesIO(text)) as archive:
+                yield from _members(archive, allowance)
+        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, IndexError):
+            if text.startswith(b"PK\3\4"):
+                allowance.told.append("zip: it is damaged or breaks off")
+    # Members that no directory names, or whose archive stands in the middle of something.
+    at = text.find(b"PK\3\4")
+    while at >= 0:
+        encrypted = text[at + 6 : at + 7] and text[at + 6] & 1
+        if text[at + 8 : at + 10] == b"\x08\0" and not encrypted:
+            name, extra = (int.from_bytes(text[at + n : at + n + 2], "little") for n in (26, 28))
+            content, _, _ = _stream(_raw, text, at + 30 + name + extra, allowance)
+            if content:
+                yield "zip", content
+        at = text.find(b"PK\3\4", at + 4)
+
+
+def _raw() -> Any:
+    return zlib.decompressobj(-15)
+
+
+def _members(archive: zipfile.ZipFile, allowance: Allowance) -> Iterator[tuple[str, bytes]]:
+    sealed = damaged = 0
+    for member in archive.infolist():
+        if member.flag_bits & 1:
+            sealed += 1
+            continue
+        out = io.BytesIO()
+        try:
+            with archive.open(member) as content:
+                while fresh := content.read(_PIECE):
+                    allowance.take(len(fresh))
+                    out.write(fresh)
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError):
+            damaged += 1
+        except (NotImplementedError, ValueError, RuntimeError):
+            damaged += 1
+        if out.tell():
+            yield "zip", out.getvalue()
+    if sealed:
+        allowance.told.append(f"zip: {sealed} of its members are encrypted")
+    if damaged:
+        allowance.told.append(f"zip: {damaged} of its members can't be read")
+
+
+def _tar(text: bytes, allowance: Allowance) -> Iterator[tuple[str, bytes]]:
+    try:
+        with tarfile.open(fileobj=io.BytesIO(text), mode="r:") as archive:
+            names = []
+            for member in archive:
+                names += [member.name, member.linkname]
+                if member.isreg() and member.size:
+                    content = archive.extractfile(member)
+                    assert content is not None
+                    data = content.read()
+                    allowance.take(len(data))
+                    yield "tar", data
+            # tarfile ends without a word where what should be a header is none.
+            if archive.offset > len(text) or text[archive.offset :][:512].strip(b"\0"):
+                allowance.told.append("tar: it is damaged or breaks off")
+            yield "tar", "\n".join(names).encode("utf-8", "surrogateescape")
+    except (tarfile.TarError, ValueError, OSError, EOFError, OverflowError):
+        allowance.told.append("tar: it is damaged or breaks off")
+
+
+def _sqlite(text: bytes, allowance: Allowance) -> Iterator[tuple[str, bytes]]:
+    if len(text) < 512:
+        return
+    # A database in WAL mode can't be opened from memory; the mode says nothing of what is in it.
+    image = text[:18] + b"\1\1" + text[20:]
+    try:
+        with closing(sqlite3.connect(":memory:")) as database:
+            database.deserialize(image)
+            database.text_factory = bytes
+            database.execute("PRAGMA trusted_schema = OFF")
+            tables = database.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%'"
+            ).fetchall()
+            for (name,) in tables:
+                quoted = name.decode("utf-8", "replace").replace('"', '""')
+                yield "sqlite", b"\n".join(_values(database, quoted, allowance))
+    except (sqlite3.Error, ValueError, OverflowError, MemoryError):
+        allowance.told.append("sqlite: it is damaged")
+
+
+def _values(database: sqlite3.Connection, table: str, allowance: Allowance) -> Iterator[bytes]:
+    for row in database.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - from its own schema
+        for value in row:
+            if isinstance(value, bytes):
+                allowance.take(len(value))
+                yield value
