@@ -1,0 +1,1 @@
+"""Kubernetes: Secrets and ExternalSecrets as stores, service-account tokens as credentials."""
