@@ -95,13 +95,6 @@ ROWS = (
         end="Under Authorizations, revoke it; the account's own key is regenerated on the Account page.",
     ),
     Row(
-        kind="vercel-token",
-        title="Vercel token",
-        vendor="vercel",
-        looks=r"vc[pia]_[A-Za-z0-9_-]{50,70}",
-        page=_VERCEL,
-    ),
-    Row(
         kind="vercel-api-key",
         title="Vercel AI Gateway key or app refresh token",
         vendor="vercel",

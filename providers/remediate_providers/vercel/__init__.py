@@ -1,0 +1,1 @@
+"""Vercel: access tokens, and projects' environment variables."""
