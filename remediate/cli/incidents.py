@@ -15,7 +15,7 @@ from remediate.cli import options as o
 from remediate.cli.console import Console
 from remediate.cli.session import installation, repository
 from remediate.clock import parse
-from remediate.errors import RepositoryError
+from remediate.errors import RepositoryError, UsageError
 
 if TYPE_CHECKING:
     from remediate.incident.opening import Installation, Known
@@ -60,6 +60,16 @@ def show(
             metavar="FILE", help="Write the secrets as git-filter-repo rules: a list of secrets."
         ),
     ] = None,
+    commit_map: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the commit map, for collaborators (remediate rescue FILE)."
+        ),
+    ] = None,
+    object_map: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the object map as BFG does, for GitLab."),
+    ] = None,
     key_file: o.KeyFile = None,
     repo: o.Repo = o.HERE,
     json: o.Json = False,
@@ -74,6 +84,9 @@ def show(
     known = find(here, incident, repo)
     if expressions is not None:
         _write_expressions(console, here, known, expressions, key_file)
+        return
+    if commit_map is not None or object_map is not None:
+        _write_maps(console, known, commit_map, object_map)
         return
     state = known.state
     if json:
@@ -106,6 +119,46 @@ def show(
             console.say(f"    {step.url}")
     for text in state.advice:
         console.say(f"  Tip: {text}")
+
+
+def _write_maps(
+    console: Console, known: Known, commit_map: Path | None, object_map: Path | None
+) -> None:
+    from remediate.clones.note import note
+    from remediate.history.commitmap import resolved, write_map, write_object_map
+    from remediate.stages import rounds
+
+    rehearsal = rounds.of(known.folder, known.state)
+    if rehearsal is None:
+        raise UsageError(
+            f"{known.state.id} has rewritten nothing, so there is no commit map.",
+            hint=f"See what it did: remediate show {known.state.id}",
+        )
+    commits = resolved(rehearsal.commits)
+    try:
+        if commit_map is not None:
+            write_map(commit_map, commits)
+        if object_map is not None:
+            write_object_map(object_map, resolved(rehearsal.objects))
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or commit_map} can't be written: {error.strerror}.",
+            hint="Name a file in a folder that you can write to.",
+        ) from None
+    url = str(known.state.opened.get("remote") or "the repository")
+    name = commit_map.name if commit_map is not None else "commit-map"
+    text = note(known.state.id, url, len(commits), name)
+    if console.as_json:
+        console.document(
+            {
+                "commit_map": str(commit_map) if commit_map else None,
+                "object_map": str(object_map) if object_map else None,
+                "note": text,
+            }
+        )
+        return
+    console.note("Send it, with this note, to everybody who has a clone:")
+    console.payload(text)
 
 
 def _write_expressions(

@@ -12,16 +12,6 @@ def _not_yet(name: str, instead: str) -> NoReturn:
     raise UsageError(f"`remediate {name}` is not filled yet.", hint=instead)
 
 
-def rescue(repo: o.Repo = o.HERE, json: o.Json = False) -> None:
-    """Move a collaborator's unpublished work onto the new history (not filled yet)."""
-    _not_yet("rescue", "By hand, in the old clone: git rebase --onto NEW OLD BRANCH")
-
-
-def prevent(repo: o.Repo = o.HERE, json: o.Json = False) -> None:
-    """Hooks, ignore rules, .env.example (not filled yet)."""
-    _not_yet("prevent", "The record's advice names what to do by hand.")
-
-
 def notify(incident: o.Incident = None, json: o.Json = False) -> None:
     """Send the notification (not filled yet)."""
     _not_yet("notify", "Copy it from the record: remediate record --format md")

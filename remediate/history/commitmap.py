@@ -66,6 +66,18 @@ def read_map(path: Path) -> dict[str, str]:
     return found
 
 
+def resolved(objects: Mapping[str, str]) -> dict[str, str]:
+    """*objects* (old to new) with what was rewritten more than once going to its last successor."""
+    found = {}
+    for old, new in objects.items():
+        seen = {old}
+        while new in objects and new not in seen:
+            seen.add(new)
+            new = objects[new]
+        found[old] = new
+    return found
+
+
 def first_changed(repo: Repo, rehearsal: Rehearsal) -> tuple[tuple[str, str], ...]:
     """The first changed commits, (old, new): those none of whose parents was rewritten.
 

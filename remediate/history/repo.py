@@ -197,14 +197,16 @@ def open_repo(path: Path) -> Repo:
     )
 
 
-def require_rewritable(repo: Repo) -> None:
+def require_rewritable(repo: Repo, *, midway: bool = False) -> None:
     """Nothing, where *repo* may be rewritten now.
+
+    With *midway* half-done merges, rebases and the like are fine: the caller maps what they name.
 
     Raises `RepositoryError` (`BusyError` for another process), naming what is in the way and how to
     mend it. An empty repository is fine: there is nothing to do in it.
     """
     for tree in repo.worktrees:
-        for name, what, way_out in _IN_PROGRESS:
+        for name, what, way_out in () if midway else _IN_PROGRESS:
             if (tree.git_dir / name).exists():
                 raise RepositoryError(
                     f"{tree.path or tree.git_dir} is in the middle of {what}. Its half-made state "
