@@ -10,6 +10,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
@@ -33,6 +34,8 @@ class Request:
     headers: Message = field(repr=False)
     """Case-insensitive."""
     body: bytes = field(repr=False)
+    at: float = field(default_factory=time.time)
+    """When it arrived, seconds since 1970."""
 
     def first(self, name: str, default: str = "") -> str:
         """A query parameter's first value."""

@@ -3,15 +3,18 @@
 One SQLite file (WAL, synchronous=FULL) in the incident's folder. Each row carries an HMAC over itself
 and the seal of the row before it; the newest seal, the head, is kept outside the database as well:
 beside it, and with the other incidents' heads, so that an older copy of the whole folder, put back, is
-told. The database one row ahead of a head is a crash between the writes. Anything else is tampering.
+told. The database ahead of a head, by one row or by as many as the head itself announces for one
+transaction, is a crash between the writes. Anything else is tampering.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from remediate.clock import utc_now
@@ -104,31 +107,61 @@ class Journal:
         key: str | None = None,
     ) -> Row:
         """Add one row; it is on disk when this returns. Raises `StateError`."""
+        return self.append_all([(kind, data or {}, key)], stage=stage)[0]
+
+    def append_all(
+        self, entries: Sequence[tuple[Kind, Mapping[str, Json], str | None]], *, stage: str | None
+    ) -> list[Row]:
+        """Add a row for each kind, data and key: all or none, on disk when this returns.
+
+        Raises `StateError`.
+        """
+        if not entries:
+            return []
         with self._lock:
             if not self._whole:
                 # The row before was cut short, by a full disk or an interrupt: look what is there.
                 self._rows, self._seals = self._load()
             self._whole = False
-            row = Row(len(self._rows) + 1, self._now(), str(kind), stage, key, dict(data or {}))
-            text = _canonical(row.data)
-            seal = self._key.seal(_sealed(row, text, self._seals[-1]))
-            try:
-                self._db.execute(
-                    "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (row.seq, row.at, row.kind, row.stage, row.key, text, seal),
-                )
-            except sqlite3.Error as error:
-                raise StateError(
-                    f"The journal can't be written ({type(error).__name__}); "
-                    "nothing is done that is not journalled, so the run stops here.",
-                    hint="Make room or mend the permissions, then: remediate resume",
-                ) from None
-            self._rows.append(row)
-            self._seals.append(seal)
-            for path in self._head_paths:
-                write_private(path, _head(row.seq, seal))
+            rows: list[Row] = []
+            seals = [self._seals[-1]]
+            stored = []
+            for kind, data, key in entries:
+                seq = len(self._rows) + len(rows) + 1
+                row = Row(seq, self._now(), str(kind), stage, key, dict(data))
+                text = _canonical(row.data)
+                seals.append(self._key.seal(_sealed(row, text, seals[-1])))
+                rows.append(row)
+                stored.append((row.seq, row.at, row.kind, row.stage, row.key, text, seals[-1]))
+            if len(rows) > 1:
+                # Announced, so that a crash before the new head is none of a tamperer's.
+                self._write_heads(_head(len(self._rows), self._seals[-1], more=len(rows)))
+            self._insert(stored)
+            self._rows += rows
+            self._seals += seals[1:]
+            self._write_heads(_head(rows[-1].seq, seals[-1]))
             self._whole = True
-            return row
+            return rows
+
+    def _insert(self, stored: Sequence[tuple[object, ...]]) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", stored)
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.Error):
+                raise  # an interrupt, between two statements
+            raise StateError(
+                f"The journal can't be written ({type(error).__name__}); "
+                "nothing is done that is not journalled, so the run stops here.",
+                hint="Make room or mend the permissions, then: remediate resume",
+            ) from None
+
+    def _write_heads(self, head: bytes) -> None:
+        for path in self._head_paths:
+            write_private(path, head)
 
     def _load(self) -> tuple[list[Row], list[str]]:
         # Heads are read before and after the rows: a reader may be overtaken by a writer, and must not
@@ -163,7 +196,7 @@ class Journal:
         after = [_read_head(path) for path in self._head_paths] if self._reader else before
         for path, first, last in zip(self._head_paths, before, after, strict=True):
             unwitnessed = path != self.head_path and 0 < schema < WITNESSED_SINCE
-            if unwitnessed and first == last == (0, _GENESIS):
+            if unwitnessed and first == last == _Head(0, _GENESIS):
                 continue
             self._check_head(path, seals, first, last)
         if schema > SCHEMA:
@@ -173,36 +206,44 @@ class Journal:
             )
         if not self._reader and rows:
             for path, head in zip(self._head_paths, before, strict=True):
-                if head != (len(rows), seals[-1]):  # a crash between the row and the head
+                if head != _Head(len(rows), seals[-1]):  # a crash between the row and the head
                     write_private(path, _head(len(rows), seals[-1]))
         return rows, seals
 
-    def _check_head(
-        self, path: Path, seals: Sequence[str], first: tuple[int, str], last: tuple[int, str]
-    ) -> None:
+    def _check_head(self, path: Path, seals: Sequence[str], first: _Head, last: _Head) -> None:
         """*first* is what the head said before the rows were read, *last* what it said after."""
         count = len(seals) - 1
-        if 0 <= first[0] <= count and seals[first[0]] == first[1] and count - 1 <= last[0]:
+        known = 0 <= first.seq <= count and seals[first.seq] == first.seal
+        if known and count - last.more <= last.seq:
             return
         raise TamperedError(
             f"The journal {self.path} has {count} rows and its head {path} says "
-            f"{max(first[0], 0)}: rows were removed, or the journal was rolled back or replaced.",
+            f"{max(first.seq, 0)}: rows were removed, or the journal was rolled back or replaced.",
             hint=_TAMPER_HINT,
         )
 
 
-def _read_head(path: Path) -> tuple[int, str]:
+@dataclass(frozen=True)
+class _Head:
+    """The newest row that is surely there: its number, its seal, and how many may have followed it."""
+
+    seq: int
+    seal: str
+    more: int = 1
+
+
+def _read_head(path: Path) -> _Head:
     try:
-        seq, seal = path.read_text("ascii").split()
-        return int(seq), seal
+        seq, seal, *more = path.read_text("ascii").split()
+        return _Head(int(seq), seal, *map(int, more))
     except FileNotFoundError:
-        return 0, _GENESIS
-    except (ValueError, OSError):
-        return -1, ""
+        return _Head(0, _GENESIS)
+    except (ValueError, TypeError, OSError):
+        return _Head(-1, "")
 
 
-def _head(seq: int, seal: str) -> bytes:
-    return f"{seq} {seal}\n".encode()
+def _head(seq: int, seal: str, *, more: int = 1) -> bytes:
+    return f"{seq} {seal}\n".encode() if more == 1 else f"{seq} {seal} {more}\n".encode()
 
 
 def _schema(rows: Sequence[Row]) -> int:

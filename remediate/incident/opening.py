@@ -367,23 +367,25 @@ def _write_opening(run: Run, name: str, intake: Intake) -> None:
         },
     )
     run.write(Kind.POLICY, policy_row(run.policy, run.rows))
+    rows: list[tuple[Kind, Mapping[str, Json], str | None]] = []
     for secret in intake.secrets:
-        run.write(
-            Kind.SECRET,
-            {
-                "fingerprint": secret.fingerprint,
-                "kind": secret.kind,
-                "rules": list(secret.rules),
-                "detected_at": secret.detected_at,
-                "locations": [location_data(place) for place in secret.locations],
-            },
+        rows.append(
+            (
+                Kind.SECRET,
+                {
+                    "fingerprint": secret.fingerprint,
+                    "kind": secret.kind,
+                    "rules": list(secret.rules),
+                    "detected_at": secret.detected_at,
+                    "locations": [location_data(place) for place in secret.locations],
+                },
+                None,
+            )
         )
-        run.write(
-            Kind.CUSTODY,
-            {"fingerprint": secret.fingerprint, "purpose": "the report", "action": "put"},
-        )
-    for credential in intake.credentials:
-        run.write(Kind.CREDENTIAL, credential_data(credential))
+        taken = {"fingerprint": secret.fingerprint, "purpose": "the report", "action": "put"}
+        rows.append((Kind.CUSTODY, taken, None))
+    rows += [(Kind.CREDENTIAL, credential_data(one), None) for one in intake.credentials]
+    run.write_all(rows)
     if intake.unread:
         unread = [{"what": u.what, "reason": u.reason} for u in intake.unread]
         run.learn("unread", Facts({"entries": unread}))

@@ -44,14 +44,23 @@ def _within_base64(value: bytes) -> set[bytes]:
 
 def redactor(values: Iterable[Secret]) -> Callable[[str], str]:
     """A function that takes every form of *values* out of a text, the longest first."""
-    known = sorted({f for v in values for f in forms(v.reveal())}, key=lambda f: (-len(f), f))
-    if not known:
-        return lambda text: text
-    pattern = re.compile(b"|".join(re.escape(form) for form in known))
+    secrets = list(values)
+    known: list[bytes] | None = None
 
     def redact(text: str) -> str:
+        nonlocal known
+        if (
+            known is None
+        ):  # the forms of thousands of values take a second, and most runs redact little
+            known = sorted(
+                {f for v in secrets for f in forms(v.reveal())}, key=lambda f: (-len(f), f)
+            )
         raw = text.encode("utf-8", "surrogateescape")
-        return pattern.sub(SHOWN.encode(), raw).decode("utf-8", "surrogateescape")
+        there = [form for form in known if form in raw]
+        if not there:
+            return text
+        pattern = b"|".join(re.escape(form) for form in there)
+        return re.sub(pattern, SHOWN.encode(), raw).decode("utf-8", "surrogateescape")
 
     return redact
 

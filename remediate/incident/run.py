@@ -71,6 +71,7 @@ class Run:
         self._environment = dict(os.environ if environment is None else environment)
         self._taken: set[tuple[str | None, str, str]] = set()
         self._refused: set[tuple[str, str]] = set()
+        self._redactor: tuple[int, Callable[[str], str]] | None = None
 
     # The journal ------------------------------------------------------------------------------
 
@@ -90,9 +91,16 @@ class Run:
 
     def write(self, kind: Kind, data: Mapping[str, Json], *, key: str | None = None) -> None:
         """Append one row, and take it into the state."""
-        row = self._journal.append(kind, data, stage=self.stage, key=key)
-        self.state.add(row)
-        _LOG.debug("row %d: %s %s", row.seq, row.kind, row.key or "")
+        self.write_all([(kind, data, key)])
+
+    def write_all(self, entries: Sequence[tuple[Kind, Mapping[str, Json], str | None]]) -> None:
+        """Append several rows (kind, data, key) in one go, and take them into the state.
+
+        A row each would be a disk's flush each, and a report may hold thousands.
+        """
+        for row in self._journal.append_all(entries, stage=self.stage):
+            self.state.add(row)
+            _LOG.debug("row %d: %s %s", row.seq, row.kind, row.key or "")
 
     def emit(self, name: str, /, **data: Json) -> None:
         """Tell the listener."""
@@ -169,21 +177,16 @@ class Run:
             if known is not None and known.doubtful and reconcile is not None:
                 found = reconcile(known)
                 if found is not None:
-                    self._ended(key, action, subject, found)
+                    self._ended(action, {subject: (key, found)})
                     results[subject] = found
                     continue
             todo.append(subject)
-        for subject in todo:
-            self.write(
-                Kind.INTENT,
-                {"action": action, "subject": subject, "detail": dict(detail or {})},
-                key=keys[subject],
-            )
+        meant: Mapping[str, Json] = {"action": action, "detail": dict(detail or {})}
+        self.write_all([(Kind.INTENT, {**meant, "subject": s}, keys[s]) for s in todo])
         if todo:
             done = self._do(action, do, todo)
-            for subject in todo:
-                self._ended(keys[subject], action, subject, done[subject])
-                results[subject] = done[subject]
+            self._ended(action, {subject: (keys[subject], done[subject]) for subject in todo})
+            results |= {subject: done[subject] for subject in todo}
         return results
 
     def attempts(self, key: str) -> int:
@@ -210,37 +213,47 @@ class Run:
             done = {}
         return {subject: done.get(subject, lost) for subject in todo}
 
-    def _ended(self, key: str, action: str, subject: str, outcome: Outcome) -> None:
-        self.write(Kind.OUTCOME, write_outcome(outcome), key=key)
-        self.emit(
-            "effect",
-            stage=self.stage,
-            action=action,
-            subject=subject,
-            status=str(outcome.status),
-            summary=harmless(outcome.summary),
-            reason=harmless(outcome.reason),
+    def _ended(self, action: str, ends: Mapping[str, tuple[str, Outcome]]) -> None:
+        """Write down how each subject's effect ended (its key and outcome), and tell it."""
+        self.write_all(
+            [(Kind.OUTCOME, write_outcome(outcome), key) for key, outcome in ends.values()]
         )
-        if outcome.manual is not None and not outcome.status.settled:
-            self.emit("manual", **_manual(outcome))
+        for subject, (_key, outcome) in ends.items():
+            self.emit(
+                "effect",
+                stage=self.stage,
+                action=action,
+                subject=subject,
+                status=str(outcome.status),
+                summary=harmless(outcome.summary),
+                reason=harmless(outcome.reason),
+            )
+            if outcome.manual is not None and not outcome.status.settled:
+                self.emit("manual", **_manual(outcome))
 
     # Facts and values -------------------------------------------------------------------------
 
     def learn(self, topic: str, facts: Facts, credential: Credential | None = None) -> None:
         """Write down what was learned, once an incident unless it has changed."""
-        where = (credential.id if credential else None, topic)
-        if self.state.facts.get(where) == facts:
-            return
-        self.write(
-            Kind.FACT,
-            {
-                "credential": where[0],
+        self.learn_all(topic, [(credential, facts)])
+
+    def learn_all(self, topic: str, learned: Sequence[tuple[Credential | None, Facts]]) -> None:
+        """Like `learn` for several credentials, in one go."""
+        rows: list[tuple[Kind, Mapping[str, Json], str | None]] = []
+        for credential, facts in learned:
+            name = credential.id if credential else None
+            if self.state.facts.get((name, topic)) == facts:
+                continue
+            evidence = [{"probe": e.probe, "saw": e.saw, "at": e.at} for e in facts.evidence]
+            data: dict[str, Json] = {
+                "credential": name,
                 "topic": topic,
                 "known": dict(facts.known),
                 "unknown": dict(facts.unknown),
-                "evidence": [{"probe": e.probe, "saw": e.saw, "at": e.at} for e in facts.evidence],
-            },
-        )
+                "evidence": list(evidence),
+            }
+            rows.append((Kind.FACT, data, None))
+        self.write_all(rows)
 
     def knows(self, topic: str, credential: Credential | None = None) -> Facts | None:
         """What was learned before, None where nothing was."""
@@ -251,13 +264,23 @@ class Run:
 
         A part whose value is not here (memory only, and this is another process) is missing.
         """
-        values = {
-            part: value
-            for part, fingerprint in credential.parts.items()
-            if (value := self.custody.get(fingerprint)) is not None
-        }
-        self._note([credential.parts[part] for part in values], purpose)
-        return Held(credential, values)
+        return self.held_all([credential], purpose)[0]
+
+    def held_all(self, credentials: Sequence[Credential], purpose: str) -> list[Held]:
+        """Like `held` for several credentials, in one go."""
+        held = [
+            Held(
+                credential,
+                {
+                    part: value
+                    for part, fingerprint in credential.parts.items()
+                    if (value := self.custody.get(fingerprint)) is not None
+                },
+            )
+            for credential in credentials
+        ]
+        self._note([one.credential.parts[part] for one in held for part in one.values], purpose)
+        return held
 
     def value(self, fingerprint: str, purpose: str) -> Secret | None:
         """One value out of custody, its taking journalled; None where it is not there."""
@@ -268,8 +291,12 @@ class Run:
 
     def redactor(self) -> Callable[[str], str]:
         """What takes every value in custody out of a text."""
-        self._note(self.custody.fingerprints(), "taking it out of what is shown and kept")
-        return redactor(self.custody.every())
+        names = self.custody.fingerprints()
+        if self._redactor is None or self._redactor[0] != len(names):
+            # Values only join, until custody is emptied at the very end.
+            self._note(names, "taking it out of what is shown and kept")
+            self._redactor = (len(names), redactor(self.custody.every()))
+        return self._redactor[1]
 
     def _note(self, fingerprints: Sequence[str], purpose: str) -> None:
         """Journal that values were taken; once a stage and purpose."""
@@ -362,10 +389,12 @@ class Run:
         """The credential's provider; None for a value that no provider knows."""
         return providers.get(credential.provider) if credential.provider else None
 
-    def vendor(self, credential: Credential | None = None) -> VendorContext:
-        """The surroundings of a call about *credential*."""
+    def vendor(
+        self, credential: Credential | None = None, *, until: float | None = None
+    ) -> VendorContext:
+        """The surroundings of a call about *credential*; *until*: when its patience is over."""
         table = self.policy.for_credential(credential) if credential else None
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + PATIENCE if until is None else until
         return VendorContext(
             environment=self._environment,
             asks=self.asks,

@@ -6,7 +6,8 @@ from remediate.incident.run import Run
 from remediate.model import Credential, Json
 from remediate.plugins.outcome import Facts
 from remediate.plugins.provider import Describes, NamesResponder
-from remediate.stages.authority import standing
+from remediate.stages.askingall import Ask, ask_all
+from remediate.stages.authority import LOOKING, standing
 from remediate.stages.elsewhere import outside_git
 from remediate.stages.exposure import exposure
 from remediate.stages.interface import DONE, Result, Stage
@@ -14,13 +15,12 @@ from remediate.stages.interface import DONE, Result, Stage
 
 def act(run: Run) -> Result:
     """Nothing is changed anywhere: facts alone."""
-    for credential in run.credentials():
-        if run.knows("authority", credential) is None:
-            run.learn("authority", standing(run, credential), credential)
+    unseen = [c for c in run.credentials() if run.knows("authority", c) is None]
+    run.held_all(unseen, LOOKING)  # each taking journalled at once, not one by one
+    run.learn_all("authority", [(credential, standing(run, credential)) for credential in unseen])
     if not run.options.offline:
-        for credential in run.credentials():
-            _identity(run, credential)
-            _responder(run, credential)
+        _identities(run)
+        _responders(run)
     outside_git(run)
     if run.knows("exposure") is None:
         run.learn("exposure", exposure(run))
@@ -28,23 +28,31 @@ def act(run: Run) -> Result:
     return Result(DONE, f"{_count(secrets, 'secret')}, {_count(credentials, 'credential')}")
 
 
-def _identity(run: Run, credential: Credential) -> None:
-    provider = run.provider(credential)
-    if run.knows("identity", credential) is not None or not isinstance(provider, Describes):
-        return
-    facts = provider.describe(run.held(credential, "identify"), run.vendor(credential))
-    run.learn("identity", facts, credential)
+def _identities(run: Run) -> None:
+    asks: list[tuple[Credential, Ask]] = []
+    for credential in run.credentials():
+        provider = run.provider(credential)
+        if isinstance(provider, Describes) and run.knows("identity", credential) is None:
+            asks.append((credential, provider.describe))
+    ask_all(run, "identity", "identify", asks)
 
 
-def _responder(run: Run, credential: Credential) -> None:
-    """Whether the responder's own credential is itself the leaked one: known by comparison."""
-    provider = run.provider(credential)
-    if not isinstance(provider, NamesResponder):
-        return
-    mine = {run.key.fingerprint(v) for v in provider.responder_values(run.vendor(credential))}
-    if mine & set(credential.parts.values()):
-        known: dict[str, Json] = {"leaked": True}
-        run.learn("responder", Facts(known=known), credential)
+def _responders(run: Run) -> None:
+    """Whether a responder's own credential is itself a leaked one: known by comparison."""
+    mine: dict[str, set[str]] = {}
+    leaked: list[Credential] = []
+    for credential in run.credentials():
+        provider = run.provider(credential)
+        if not isinstance(provider, NamesResponder):
+            continue
+        if credential.provider not in mine:
+            values = provider.responder_values(run.vendor(credential))
+            mine[credential.provider] = {run.key.fingerprint(value) for value in values}
+        if mine[credential.provider] & set(credential.parts.values()):
+            leaked.append(credential)
+    known: dict[str, Json] = {"leaked": True}
+    run.learn_all("responder", [(credential, Facts(known=known)) for credential in leaked])
+    for credential in leaked:
         run.advise(
             f"The credential that you would act with at {credential.provider} is itself the leaked "
             "one. Its work is done before it dies; put another one in its place on this machine."

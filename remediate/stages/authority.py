@@ -6,12 +6,17 @@ insists. A scanner's line alone, maybe forged, kills nothing.
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+
 from remediate.clock import utc_now
 from remediate.history.git import run as git
 from remediate.incident.run import Run
 from remediate.model import Credential, LeakedSecret, Location, ManualStep
 from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
 from remediate.stages.looking import scan
+
+LOOKING = "looking whether it stands in this repository"
 
 
 def standing(run: Run, credential: Credential) -> Facts:
@@ -46,17 +51,22 @@ def standing(run: Run, credential: Credential) -> Facts:
 
 
 def _stands_at(run: Run, secret: LeakedSecret, location: Location) -> bool:
-    value = run.value(secret.fingerprint, "looking whether it stands in this repository")
+    value = run.value(secret.fingerprint, LOOKING)
     commit, path = location.commit, location.path
     if value is None or not commit or not path:
         return False
     if not all(c in "0123456789abcdefABCDEF" for c in commit):
         return False
     try:
-        blob = git(run.repo.git_dir, "cat-file", "blob", f"{commit}:{path}", accept=(0, 128))
+        return value.reveal() in _blob(run.repo.git_dir, commit, path)
     except ValueError:  # a NUL in the path
         return False
-    return value.reveal() in blob
+
+
+@functools.lru_cache(maxsize=8)
+def _blob(git_dir: Path, commit: str, path: str) -> bytes:
+    """A file as a commit has it, empty where it has none. A few are kept: a report is in their order."""
+    return git(git_dir, "cat-file", "blob", f"{commit}:{path}", accept=(0, 128))
 
 
 def may_act(run: Run, credential: Credential) -> Outcome | None:

@@ -23,20 +23,18 @@ def exposure(run: Run) -> Facts:
     known: dict[str, Json] = {}
     unknown: dict[str, str] = {}
     dates = {}
-    for secret in run.state.secrets.values():
-        for location in secret.locations:
-            if location.commit and re.fullmatch(r"[0-9a-fA-F]{7,64}", location.commit):
-                shown = git(
-                    run.repo.git_dir,
-                    "log",
-                    "-1",
-                    "--format=%ct %H",
-                    location.commit,
-                    "--",
-                    accept=(0, 128),
-                ).split()
-                if len(shown) == 2:
-                    dates[shown[1].decode()] = int(shown[0])
+    named = dict.fromkeys(
+        location.commit
+        for secret in run.state.secrets.values()
+        for location in secret.locations
+        if location.commit and re.fullmatch(r"[0-9a-fA-F]{7,64}", location.commit)
+    )
+    for commit in named:
+        shown = git(
+            run.repo.git_dir, "log", "-1", "--format=%ct %H", commit, "--", accept=(0, 128)
+        ).split()
+        if len(shown) == 2:
+            dates[shown[1].decode()] = int(shown[0])
     if dates:
         first = min(dates, key=lambda commit: dates[commit])
         known["introduced"] = _moment(dates[first])

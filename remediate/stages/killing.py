@@ -53,7 +53,7 @@ def _batch(run: Run, batch: Sequence[Credential]) -> dict[str, Outcome]:
     by_id = {credential.id: credential for credential in batch}
 
     def revoke(ids: Sequence[str]) -> Mapping[str, Outcome]:
-        held = [run.held(by_id[name], "revoke") for name in ids]
+        held = run.held_all([by_id[name] for name in ids], "revoke")
         return provider.revoke(held, run.vendor(by_id[ids[0]]))
 
     # No reconcile: `Revokes.revoke` is safe to repeat on what is dead already.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from remediate.incident.run import Run
+from remediate.model import Credential
 from remediate.plugins.provider import Preserves
+from remediate.stages.askingall import Ask, ask_all
 from remediate.stages.authority import may_act
 from remediate.stages.interface import DONE, Result, Stage
 
@@ -11,14 +13,15 @@ from remediate.stages.interface import DONE, Result, Stage
 def act(run: Run) -> Result:
     """Ask each provider, once, for what can't be asked afterwards."""
     kept = 0
+    asks: list[tuple[Credential, Ask]] = []
     for credential in run.credentials():
         provider = run.provider(credential)
         if not isinstance(provider, Preserves) or may_act(run, credential) is not None:
             continue
-        if run.knows("preserved", credential) is None:
-            facts = provider.preserve(run.held(credential, "preserve"), run.vendor(credential))
-            run.learn("preserved", facts, credential)
         kept += 1
+        if run.knows("preserved", credential) is None:
+            asks.append((credential, provider.preserve))
+    ask_all(run, "preserved", "preserve", asks)
     return Result(DONE, f"what dies with {kept} credentials is written down")
 
 

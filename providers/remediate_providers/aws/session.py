@@ -63,7 +63,7 @@ class Aws:
         self._core = core
         self._who = who
         self._key = key
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients = _clients_of(core) if key is None else {}
         self._down: dict[tuple[str, str], AwsError] = {}
         self._lock = threading.Lock()
         self._answered = ("", 0.0)
@@ -72,7 +72,7 @@ class Aws:
     @classmethod
     def responder(cls, vendor: VendorContext) -> Aws:
         """Calls as the responder. Raises `UsageError` for a base address that is not https."""
-        return cls(vendor, _core(vendor.environment), "your AWS credentials")
+        return cls(vendor, _shared_core(vendor.environment), "your AWS credentials")
 
     def as_key(self, held: Held) -> Aws:
         """Calls as the key that is *held*, at the same addresses. KeyError where a part is missing."""
@@ -170,11 +170,12 @@ class Aws:
         raise error
 
     def _client(self, service: str, region: str) -> Any:
+        where = (service, region)
         with self._lock:
-            client = self._clients.get((service, region))
+            client = self._clients.get(where)
             if client is None:
-                client = self._make(service, region)
-                self._clients[service, region] = client
+                # Of two that are made at the same time, the first is kept.
+                client = self._clients.setdefault(where, self._make(service, region))
         return client
 
     def _make(self, service: str, region: str) -> Any:
@@ -229,6 +230,46 @@ def responder_values(environment: Mapping[str, str]) -> list[Secret]:
     return [Secret(value) for value in values if value]
 
 
+def _shared_core(environment: Mapping[str, str]) -> Any:
+    """`_core`, the same for the same surroundings: a report may hold hundreds of keys."""
+    relevant = tuple(
+        sorted((n, v) for n, v in environment.items() if n.startswith("AWS_") or n == "HOME")
+    )
+    return _remembered(relevant, tuple(map(_written, _files(environment).values())))
+
+
+@functools.lru_cache(maxsize=1)
+def _remembered(relevant: tuple[tuple[str, str], ...], _written: tuple[int, ...]) -> Any:
+    return _core(dict(relevant))
+
+
+def _clients_of(core: Any) -> dict[tuple[str, str], Any]:
+    """The clients that were made of *core*, kept with it and gone with it."""
+    if not hasattr(core, "remediate_clients"):
+        core.remediate_clients = {}
+    clients: dict[tuple[str, str], Any] = core.remediate_clients
+    return clients
+
+
+def _files(environment: Mapping[str, str]) -> dict[str, Path]:
+    """botocore's name of each file that AWS's tools read, and where it is."""
+    home = Path(environment.get("HOME") or Path.home()) / ".aws"
+    return {
+        "config_file": Path(environment.get("AWS_CONFIG_FILE") or home / "config"),
+        "credentials_file": Path(
+            environment.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials"
+        ),
+    }
+
+
+def _written(path: Path) -> int:
+    """When a file was last written (nanoseconds), 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _core(environment: Mapping[str, str]) -> Any:
     """A botocore session that looks at *environment*, and at the files that it names."""
     import botocore.session
@@ -237,13 +278,8 @@ def _core(environment: Mapping[str, str]) -> Any:
     # otherwise be looked up as a profile without a name.
     core = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
     core.register_component("data_loader", _loader())
-    home = Path(environment.get("HOME") or Path.home()) / ".aws"
-    files = (
-        ("config_file", "AWS_CONFIG_FILE", home / "config"),
-        ("credentials_file", "AWS_SHARED_CREDENTIALS_FILE", home / "credentials"),
-    )
-    for name, variable, default in files:
-        core.set_config_variable(name, environment.get(variable) or str(default))
+    for name, path in _files(environment).items():
+        core.set_config_variable(name, str(path))
     if environment.get("AWS_CA_BUNDLE"):
         core.set_config_variable("ca_bundle", environment["AWS_CA_BUNDLE"])
     key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")

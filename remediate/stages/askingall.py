@@ -1,0 +1,62 @@
+"""Asking about many credentials side by side, before the kill: quickly, or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from remediate.errors import Error
+from remediate.incident.run import Run
+from remediate.model import Credential
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Facts
+from remediate.plugins.provider import Held
+
+BEFORE_THE_KILL = 15.0
+"""Seconds that all the questions of one stage before the kill may take together: what they tell is worth
+less than the minutes in which a stranger uses the key."""
+WORKERS = 8
+
+Ask = Callable[[Held, VendorContext], Facts]
+
+
+def ask_all(run: Run, topic: str, purpose: str, asks: Sequence[tuple[Credential, Ask]]) -> None:
+    """Ask each credential's question, and write down the answers in one go.
+
+    What could not be asked in time is written down as not known, with that reason. A fault in one
+    provider is too: it must not keep the others alive. Raises `remediate.errors.Error` as a provider does,
+    after every answer that came is written.
+    """
+    if not asks:
+        return
+    until = time.monotonic() + BEFORE_THE_KILL
+    held = run.held_all([credential for credential, _ in asks], purpose)
+    contexts = [run.vendor(credential, until=until) for credential, _ in asks]
+
+    def one(ask: Ask, what: Held, vendor: VendorContext) -> Facts:
+        if time.monotonic() > until:
+            return Facts(unknown={topic: "there was no time to ask before the kill"})
+        try:
+            return ask(what, vendor)
+        except Error:
+            raise
+        except Exception as error:
+            return Facts(unknown={topic: f"a fault inside remediate ({type(error).__name__})"})
+
+    with ThreadPoolExecutor(min(WORKERS, len(asks))) as pool:
+        waiting: list[Future[Facts]] = [
+            pool.submit(one, ask, what, vendor)
+            for (_, ask), what, vendor in zip(asks, held, contexts, strict=True)
+        ]
+    stopped = [error for future in waiting if (error := future.exception()) is not None]
+    run.learn_all(
+        topic,
+        [
+            (credential, future.result())
+            for (credential, _), future in zip(asks, waiting, strict=True)
+            if future.exception() is None
+        ],
+    )
+    if stopped:
+        raise stopped[0]
