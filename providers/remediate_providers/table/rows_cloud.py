@@ -51,16 +51,6 @@ ROWS = (
         checked=False,
     ),
     Row(
-        kind="azure-client-secret",
-        title="Microsoft Entra application secret",
-        vendor="azure",
-        looks=r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",
-        page="https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade",
-        end="Open the application, Certificates & secrets, and delete the one whose first three characters "
-        "fit. Tokens that it made live on for up to an hour or so.",
-        new="New client secret, in the same place, before the old one is deleted.",
-    ),
-    Row(
         kind="azure-storage-key",
         title="Azure storage account key",
         vendor="azure",

@@ -1,0 +1,1 @@
+"""Microsoft Entra: the secrets of application registrations."""

@@ -1,0 +1,164 @@
+"""Which application a secret is of and what it may do; who signed in with it, and what else was added since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from remediate.clock import parse
+from remediate.model import Json
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Evidence, Facts
+from remediate.plugins.provider import Held
+from remediate_providers.azure.server import Api, application_path, whose
+from remediate_providers.making import MARK
+from remediate_providers.rest import TroubleError, objects, text_of
+
+SIGN_INS = "/auditLogs/signIns"
+AUDITS = "/auditLogs/directoryAudits"
+_NEED_LOGS = "AuditLog.Read.All, and a tenant with Entra ID P1 or P2"
+
+
+def describe(held: Held, vendor: VendorContext) -> Facts:
+    """The application, and this secret's own dates."""
+    api = Api(vendor)
+    try:
+        app = whose(api, held, {})
+    except TroubleError as error:
+        return Facts(unknown=dict.fromkeys(("owner", "scopes", "expires"), str(error)))
+    known: dict[str, Json] = {
+        "credential": held.id,
+        "owner": app.name,
+        "application": app.name,
+        "app_id": app.app_id,
+        "object_id": app.id,
+        "tenant": app.tenant,
+        "key_id": app.key_id,
+        "created": text_of(app.password, "startDateTime"),
+        "expires": text_of(app.password, "endDateTime"),
+    }
+    unknown = {"last_used": "Entra tells of the application's sign-ins, and of no secret's"}
+    seen = [api.seen("GET /applications", "one secret fits")]
+    _rights(api, app.app_id, known, unknown, seen)
+    return Facts({k: v for k, v in known.items() if v is not None}, unknown, tuple(seen))
+
+
+def triage(held: Held, since: str | None, vendor: VendorContext) -> Facts:
+    """See `remediate.plugins.provider.Triages.triage`: secrets and certificates added to it since."""
+    api = Api(vendor)
+    select = {"$select": "id,passwordCredentials,keyCredentials"}
+    try:
+        data = api.get(application_path(whose(api, held, vendor.known)), select)
+    except TroubleError as error:
+        return Facts({"footholds": []}, {"footholds": str(error)})
+    own = text_of(vendor.known, "key_id")
+    footholds: list[dict[str, Json]] = [
+        {"what": what, "id": text_of(one, "keyId"), "at": at, "why": "it was added after the leak"}
+        for field, what in (("passwordCredentials", "secret"), ("keyCredentials", "certificate"))
+        for one in objects(data.get(field))
+        if since is not None
+        and _after(at := text_of(one, "startDateTime"), since)
+        and text_of(one, "keyId") != own
+        and not (text_of(one, "displayName") or "").startswith(MARK)
+    ]
+    unknown = {} if since is not None else {"footholds": "since when it was out is not known"}
+    return Facts({"footholds": footholds}, unknown, (api.seen("GET /applications/{id}", "200"),))
+
+
+def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
+    """See `remediate.plugins.provider.Investigates.investigate`: sign-ins as the application, changes by it."""
+    known: dict[str, Json] = {"events": []}
+    unknown = {
+        "secret": "Entra's logs name the application, and seldom which of its secrets was used",
+        "retention": "no evidence kept beyond 30 days (7 without a licence), unless it is exported",
+    }
+    api = Api(vendor)
+    try:
+        app = whose(api, held, vendor.known)
+    except TroubleError as error:
+        return Facts(known, {**unknown, "events": str(error)})
+    seen: list[Evidence] = []
+    later = f" and createdDateTime ge {since}" if since else ""
+    query = {
+        "$filter": f"appId eq '{app.app_id}' and signInEventTypes/any(t: t eq 'servicePrincipal'){later}",
+        "$top": "200",
+    }
+    events = _logged(api, SIGN_INS, query, "sign_ins", unknown, seen)
+    told = [_sign_in(one, since) for one in events]
+    after = f" and activityDateTime ge {since}" if since else ""
+    query = {"$filter": f"initiatedBy/app/appId eq '{app.app_id}'{after}", "$top": "200"}
+    told += [_change(one) for one in _logged(api, AUDITS, query, "changes", unknown, seen)]
+    known["events"] = [*sorted(told, key=lambda one: str(one.get("at") or ""))]
+    return Facts(known, unknown, tuple(seen))
+
+
+def _rights(
+    api: Api, app_id: str, known: dict[str, Json], unknown: dict[str, str], seen: list[Evidence]
+) -> None:
+    """What it may do by itself: the roles of its service principal."""
+    try:
+        principal = api.get(f"/servicePrincipals(appId='{app_id}')", {"$select": "id"})
+        id_ = text_of(principal, "id") or ""
+        data = api.get(f"/servicePrincipals/{id_}/appRoleAssignments", {"$top": "100"})
+    except TroubleError as error:
+        unknown["scopes"] = str(error)
+        return
+    known["scopes"] = sorted(
+        f"{text_of(one, 'resourceDisplayName') or '?'}: {text_of(one, 'appRoleId') or '?'}"
+        for one in objects(data.get("value"))
+    )
+    seen.append(api.seen("GET /servicePrincipals/{id}/appRoleAssignments", "200"))
+
+
+def _logged(
+    api: Api,
+    path: str,
+    query: Mapping[str, str],
+    name: str,
+    unknown: dict[str, str],
+    seen: list[Evidence],
+) -> list[Mapping[str, Any]]:
+    try:
+        data = api.get(path, query)
+    except TroubleError as error:
+        unknown[name] = f"no evidence to be had: {error} (needed: {_NEED_LOGS})"
+        return []
+    found = objects(data.get("value"))
+    seen.append(api.seen(f"GET {path}", f"{len(found)} found"))
+    if text_of(data, "@odata.nextLink"):
+        unknown[f"{name}_before"] = f"only the newest {len(found)} were read"
+    return found
+
+
+def _sign_in(one: Mapping[str, Any], since: str | None) -> dict[str, Json]:
+    status = one.get("status")
+    failed = isinstance(status, dict) and status.get("errorCode") not in (0, None)
+    told: dict[str, Json] = {
+        "at": text_of(one, "createdDateTime"),
+        "what": "sign-in refused" if failed else "sign-in",
+        "who": text_of(one, "servicePrincipalName") or text_of(one, "appDisplayName"),
+        "from": text_of(one, "ipAddress"),
+        "suspicious": not failed and since is not None,
+        "key_id": text_of(one, "servicePrincipalCredentialKeyId"),
+    }
+    return told | ({"why": "it signed in while it was out"} if told["suspicious"] else {})
+
+
+def _change(one: Mapping[str, Any]) -> dict[str, Json]:
+    return {
+        "at": text_of(one, "activityDateTime"),
+        "what": text_of(one, "activityDisplayName") or "?",
+        "who": "the application",
+        "from": None,
+        "suspicious": True,
+        "why": "the application changed the directory",
+        "id": text_of(one, "id"),
+    }
+
+
+def _after(moment: str | None, since: str) -> bool:
+    """Whether it is not before *since*; what can't be told counts."""
+    try:
+        return moment is None or parse(moment) >= parse(since)
+    except (ValueError, TypeError):
+        return True
