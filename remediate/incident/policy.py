@@ -40,6 +40,10 @@ class CredentialPolicy:
     """Act although the owner is not known to be ours, or the value is not in this repository."""
     use_leaked: bool = True
     """Whether the leaked credential may be used on itself: read-only, or to revoke itself."""
+    provider: str = ""
+    """Who acts for it, where that is another than the one that knows its kind."""
+    options: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
+    """What that provider is told: the table's ``with``, by name."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,13 @@ class _Table:
                 raise self.fail(key, f"one of these keys in [{self.name}]: {known}", key)
 
 
-_NAMES = {bool: "true or false", int: "a number", str: "a string", list: "a list"}
+_NAMES = {
+    bool: "true or false",
+    int: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "a table",
+}
 
 
 def _type_name(value: object) -> str:
@@ -250,9 +260,27 @@ def _credential(table: _Table) -> CredentialPolicy:
         delete=table.choice("delete", ("after-investigate", "never"), "after-investigate"),
         insist=table.take("insist", bool, False),
         use_leaked=table.take("use_leaked", bool, True),
+        provider=table.take("provider", str, ""),
+        options=_options(table),
     )
     table.done()
     return read
+
+
+def _options(table: _Table) -> tuple[tuple[str, str | tuple[str, ...]], ...]:
+    """The ``with`` of a table: texts and lists of texts; its names are the provider's to know."""
+    found = table.take("with", dict, {})
+    if found and not table.values.get("provider"):
+        raise table.fail("with", "`provider` beside `with`: whom it is for")
+    made: list[tuple[str, str | tuple[str, ...]]] = []
+    for name, value in sorted(found.items()):
+        if isinstance(value, str) and value:
+            made.append((name, value))
+        elif isinstance(value, list) and value and all(isinstance(v, str) for v in value):
+            made.append((name, tuple(value)))
+        else:
+            raise table.fail("with", f"`{name}` in `with` to be a string, or a list of strings")
+    return tuple(made)
 
 
 def _positive(table: _Table, key: str, default: int) -> int:
@@ -289,7 +317,13 @@ def table_settings(policy: CredentialPolicy) -> Mapping[str, Any]:
         "delete": policy.delete,
         "insist": policy.insist,
         "use_leaked": policy.use_leaked,
+        "with": options(policy),
     }
+
+
+def options(policy: CredentialPolicy) -> dict[str, Json]:
+    """A table's ``with``, as plain data."""
+    return {n: list(v) if isinstance(v, tuple) else v for n, v in policy.options}
 
 
 def settings(policy: Policy) -> dict[str, Json]:
@@ -300,7 +334,7 @@ def settings(policy: Policy) -> dict[str, Json]:
         if name not in ("source", "digest", "credentials")
     }
     for number, table in enumerate(policy.credentials, 1):
-        for name, value in asdict(table).items():
+        for name, value in {**asdict(table), "options": options(table)}.items():
             said[f"credential {number} {name}"] = list(value) if isinstance(value, tuple) else value
     return said
 

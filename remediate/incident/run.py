@@ -386,8 +386,9 @@ class Run:
         self.write(Kind.CREDENTIAL, {**credential_data(new), "labels": labels})
 
     def provider(self, credential: Credential) -> Provider | None:
-        """The credential's provider; None for a value that no provider knows."""
-        return providers.get(credential.provider) if credential.provider else None
+        """The credential's provider, or the one that policy names for it; None where there is neither."""
+        name = self.policy.for_credential(credential).provider or credential.provider
+        return providers.get(name) if name else None
 
     def vendor(
         self, credential: Credential | None = None, *, until: float | None = None
@@ -401,6 +402,7 @@ class Run:
             use_leaked=table.use_leaked if table else True,
             settings=table_settings(table) if table else {},
             known=self._known_of(credential),
+            root=self.repo.work_tree or self.repo.git_dir,
             progress=lambda message: self.emit("progress", step=message, done=0, total=None),
             deadline=lambda: end,
             redact=self.redactor(),

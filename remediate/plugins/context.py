@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from remediate.clock import utc_now
@@ -37,6 +38,8 @@ class VendorContext:
     """The policy's ``[[credential]]`` table for this credential, if any."""
     known: Mapping[str, Json] = field(default_factory=dict)
     """What describing and preserving it have told: `Facts.known`, by name; empty where nothing did."""
+    root: Path | None = None
+    """Where the user's own programs are run: the root of the work tree."""
     now: Callable[[], str] = utc_now
     """UTC, RFC 3339, ``Z``."""
     sleep: Callable[[float], None] = time.sleep

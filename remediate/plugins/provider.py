@@ -119,6 +119,18 @@ class MissesHalves(Protocol):
 
 
 @runtime_checkable
+class TakesAny(Protocol):
+    """Acts for whatever the policy hands it: ``provider`` in a ``[[credential]]`` table names it."""
+
+    def check_options(self, options: Mapping[str, Json]) -> None:
+        """Look at the table's ``with`` before anything is done; offline.
+
+        Raises `remediate.errors.UsageError` with what is wrong. Later it comes as ``settings["with"]``.
+        """
+        ...
+
+
+@runtime_checkable
 class Describes(Protocol):
     """Can tell whose a credential is and what it may do, without changing anything."""
 

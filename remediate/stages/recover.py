@@ -171,7 +171,7 @@ def _absorb(run: Run, credential: Credential, made: Reissued) -> Outcome:
     run.succeed(
         credential,
         Credential(
-            id=f"{credential.provider}:{made.public_id or names[0][:12]}",
+            id=f"{credential.provider or credential.kind}:{made.public_id or names[0][:12]}",
             provider=credential.provider,
             kind=credential.kind,
             parts=fingerprints,

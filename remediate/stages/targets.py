@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from remediate.errors import Error, PolicyError, UsageError
-from remediate.incident.policy import Policy
-from remediate.plugins.registry import stores
+from remediate.incident.policy import CredentialPolicy, Policy, options
+from remediate.plugins.provider import TakesAny
+from remediate.plugins.registry import providers, stores
 from remediate.plugins.store import Target
 
 
@@ -36,6 +37,7 @@ def validate(policy: Policy, root: Path) -> None:
     A mistyped store found after the kill leaves an application without its key. Raises `PolicyError`.
     """
     for table in policy.credentials:
+        _look_at_provider(policy, table)
         for spec in table.stores:
             try:
                 where = target(spec, root)
@@ -47,3 +49,23 @@ def validate(policy: Policy, root: Path) -> None:
                     found=error.message.rstrip("."),
                     hint=error.hint,
                 ) from None
+
+
+def _look_at_provider(policy: Policy, table: CredentialPolicy) -> None:
+    if not table.provider:
+        return
+    try:
+        provider = providers.get(table.provider)
+        if not isinstance(provider, TakesAny):
+            raise UsageError(
+                f"{table.provider} acts for its own kinds alone.",
+                hint="docs/policy.md names the providers that act for any.",
+            )
+        provider.check_options(options(table))
+    except Error as error:
+        raise PolicyError(
+            policy.source or "the policy",
+            f'`provider = "{table.provider}"` and its `with` to be usable',
+            found=error.message.rstrip("."),
+            hint=error.hint,
+        ) from None

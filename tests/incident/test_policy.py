@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remediate.errors import PolicyError
-from remediate.incident.policy import Policy, changed, load, parse
+from remediate.incident.policy import Policy, changed, load, parse, table_settings
 from remediate.incident.policy import settings as said_by
 from remediate.model import Credential, Json
+from remediate.stages.targets import validate
 
 WHOLE = b"""\
 [incident]
@@ -214,3 +216,42 @@ def test_the_closest_table_rules() -> None:
 def test_a_short_prefix_of_a_fingerprint_matches_nothing() -> None:
     policy = parse(b'[[credential]]\nmatch = "cdcdcd"\ndeploy = ["x"]\n', "p")
     assert policy.for_credential(credential()).deploy == ()
+
+
+def test_another_provider_and_what_it_is_told() -> None:
+    policy = parse(
+        b'[[credential]]\nmatch = "secret"\nprovider = "command"\n'
+        b'with = { check = ["./check", "it"], seconds = "5" }\n',
+        "p",
+    )
+    (table,) = policy.credentials
+    assert table.provider == "command"
+    told = {"check": ["./check", "it"], "seconds": "5"}
+    assert table_settings(table)["with"] == told
+    assert hash(table)
+    assert not changed(said_by(policy), json.loads(json.dumps(said_by(policy))))
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ('match = "a"\nwith = { check = ["x"] }', 3),
+        ('match = "a"\nprovider = "command"\nwith = { check = 5 }', 4),
+        ('match = "a"\nprovider = "command"\nwith = "x"', 4),
+        ('match = "a"\nprovider = 5', 3),
+    ],
+)
+def test_what_a_provider_is_told_is_texts_and_lists(lines: str, line: int) -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse(f"[[credential]]\n{lines}\n".encode(), "p")
+    assert caught.value.line == line
+
+
+def test_only_a_provider_that_takes_any_can_be_named(tmp_path: Path) -> None:
+    for named in ("aws", "no-such-provider", "command"):
+        text = (
+            f'[[credential]]\nmatch = "secret"\nprovider = "{named}"\nwith = {{ revok = ["x"] }}\n'
+        )
+        with pytest.raises(PolicyError) as caught:
+            validate(parse(text.encode(), "p"), tmp_path)
+        assert caught.value.hint

@@ -1,0 +1,1 @@
+"""Any other credential, by the user's own programs."""

@@ -1,0 +1,1 @@
+"""kingfisher, where it is installed, for kinds that only it can end."""
