@@ -22,6 +22,14 @@ def demo(
             "--folder", metavar="PATH", help="Where to play (default: a new temporary one)."
         ),
     ] = None,
+    vendor: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vendor",
+            metavar="NAME",
+            help="A local vendor that plays (again for another; default: aws, github, stripe).",
+        ),
+    ] = None,
     yes: o.Yes = False,  # noqa: ARG001 - the demo asks nothing; scripts say it all the same
     json: o.Json = False,
     plain: o.Plain = False,
@@ -59,7 +67,7 @@ def demo(
         else:
             stream(Event(name, rest))
 
-    last = play(where, told)
+    last = play(where, told, vendor or ())
     if json:
         finish(
             console,

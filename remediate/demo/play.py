@@ -23,11 +23,14 @@ _MOST_ROUNDS = 6
 
 
 @contextlib.contextmanager
-def vendors() -> Iterator[list[RunningVendor]]:
-    """Every local vendor, up; all down again afterwards. Raises `PluginError`."""
+def vendors(named: Sequence[str] = ()) -> Iterator[list[RunningVendor]]:
+    """The local vendors *named* (default: those of the demo), up; all down again afterwards.
+
+    Raises `PluginError` for one that there is not.
+    """
     with contextlib.ExitStack() as stack:
         running = []
-        for name in local_vendors.names():
+        for name in named or _cast():
             vendor = local_vendors.get(name).start()
             stack.callback(vendor.close)
             running.append(vendor)
@@ -39,13 +42,20 @@ def vendors() -> Iterator[list[RunningVendor]]:
         yield running
 
 
-def play(folder: Path, told: Told) -> dict[str, Any]:
+def _cast() -> list[str]:
+    """The vendors that play unasked: a few, for the story is short."""
+    return [n for n in local_vendors.names() if getattr(local_vendors.get(n), "in_demo", False)]
+
+
+def play(folder: Path, told: Told, named: Sequence[str] = ()) -> dict[str, Any]:
     """The whole demo in *folder*; every event of the pipeline goes to *told* but the last.
+
+    *named*: the local vendors that play, where not the usual ones.
 
     Gives the data of the last ``finished`` event. The pipeline runs as a child process, by its public
     command line, with nothing that a user would not have.
     """
-    with vendors() as running:
+    with vendors(named) as running:
         scenario = build(folder, [vendor.plant() for vendor in running])
         environment = _environment(folder, running)
         told({"event": "demo", "folder": str(folder), "vendors": [v.name for v in running]})

@@ -55,7 +55,10 @@ class RunningVendor(Protocol):
 
 
 class LocalVendor(Protocol):
-    """Starts one. A class without arguments."""
+    """Starts one. A class without arguments.
+
+    One with ``in_demo = True`` plays in ``remediate demo`` unasked, any other when it is named there.
+    """
 
     name: str
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from remediate.incident.run import Run
 from remediate.plugins.provider import Triages
 from remediate.stages.authority import may_act
@@ -37,7 +39,17 @@ def footholds(run: Run, credential_id: str) -> list[str]:
     """What was found at the credential's owner that a thief may have left there."""
     facts = run.state.facts.get((credential_id, "footholds"))
     found = facts.known.get("footholds") if facts else None
-    return [str(item) for item in found] if isinstance(found, list) else []
+    return [_told(item) for item in found] if isinstance(found, list) else []
+
+
+def _told(foothold: object) -> str:
+    """One as a person reads it: ``access key AKIA…, 2026-11-25T03:46:09Z: it was made after the leak``."""
+    if not isinstance(foothold, Mapping):
+        return str(foothold)
+    named = " ".join(str(foothold[k]) for k in ("what", "id") if foothold.get(k))
+    when = f", {foothold['at']}" if foothold.get("at") else ""
+    why = f": {foothold['why']}" if foothold.get("why") else ""
+    return f"{named}{when}{why}"
 
 
 STAGE = Stage("triage", 40, "Look for footholds", act, vendors=True)

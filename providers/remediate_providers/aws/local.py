@@ -50,6 +50,7 @@ class LocalAws:
     """Starts a local AWS. *lag*: seconds until a key's change is felt, as at AWS; *throttle*: CloudTrail's."""
 
     name = "aws"
+    in_demo = True
 
     def __init__(self, lag: float = 0.3, throttle: bool = True) -> None:
         self.lag = lag

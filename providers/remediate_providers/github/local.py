@@ -32,6 +32,7 @@ class LocalGitHub:
     """Starts one. *lag*: seconds for which a revoked token still works."""
 
     name = "github"
+    in_demo = True
 
     def __init__(
         self, lag: float = 0.5, now: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -25,6 +25,7 @@ class LocalStripe:
     """
 
     name = NAME
+    in_demo = True
 
     def __init__(self, *, lag: float = 0.4, managed: bool = True, live: bool = True) -> None:
         self._lag = lag

@@ -155,7 +155,6 @@ def test_tokens_made_since_are_footholds_and_events_are_told(vercel, around) -> 
     held = hold(PROVIDER, {"value": vercel.leak().value})
     vendor = learned(held, around)
     since = "2026-06-01T00:00:00Z"
-    vercel.responder.created = 0
     assert PROVIDER.triage(held, since, vendor).known["footholds"] == []
     vercel.state.issue("ada", "mine now")
     assert len(PROVIDER.triage(held, since, vendor).known["footholds"]) == 1
