@@ -96,6 +96,7 @@ def start(
     directory: Path,
     *arguments: str,
     stdin: int | IO[bytes] | None = subprocess.PIPE,
+    stdout: int | IO[bytes] | None = subprocess.PIPE,
     stderr: int | IO[bytes] | None = subprocess.DEVNULL,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
@@ -103,7 +104,7 @@ def start(
     return subprocess.Popen(
         command(directory, *arguments),
         stdin=stdin,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=stderr,
         env=sealed_environment(environment),
     )

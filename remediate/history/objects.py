@@ -1,4 +1,4 @@
-"""Reading objects: what there is, one at a time, many in a row, or as one long stream.
+"""Reading objects: one at a time, or many in a row.
 
 All of it through ``git cat-file``, never a process per object. Ids go in by an unlinked temporary
 file where many are wanted, so that no pipe can fill up and stop both sides.
@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -19,65 +18,21 @@ from typing import IO
 
 from remediate.errors import GitError
 from remediate.history import git
-from remediate.history.model import Unreadable
 
 #: Above this many bytes git streams a blob that is not stored as a delta instead of holding it.
 STREAMED_FROM = 32 << 20
+
+#: So many bytes of objects that others are deltas of are kept by all children of git together (git's
+#: own default is half of it for each).
+_BASES = 192 << 20
 
 _BATCH = ("-c", f"core.bigFileThreshold={STREAMED_FROM}", "cat-file", "--buffer")
 _HEADER = re.compile(rb"([0-9a-f]{40,64}) (\w+) (\d+)\n")
 
 
-@dataclass
-class Inventory:
-    """Every object of a repository, reachable or not, by type, in the order of its packs."""
-
-    oids: dict[str, list[bytes]] = field(default_factory=dict)
-    """Hex ids by type (``blob``, ``tree``, ``commit``, ``tag``)."""
-    sizes: dict[str, array[int]] = field(default_factory=dict)
-    """Bytes, in the same order."""
-    unreadable: list[Unreadable] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """How many objects there are."""
-        return sum(map(len, self.oids.values()))
-
-    @property
-    def bytes(self) -> int:
-        """How many bytes they hold, unpacked."""
-        return sum(map(sum, self.sizes.values()))
-
-
-def inventory(directory: Path) -> Inventory:
-    """Every object that git finds in *directory*'s object database (alternates included)."""
-    found = Inventory()
-    for kind in ("blob", "tree", "commit", "tag"):
-        found.oids[kind], found.sizes[kind] = [], array("Q")
-    child = git.start(
-        directory,
-        *("cat-file", "--batch-all-objects", "--unordered", "--buffer"),
-        "--batch-check=%(objectname) %(objecttype) %(objectsize)",
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    with child:
-        assert child.stdout is not None and child.stderr is not None
-        for line in child.stdout:
-            oid, kind, *size = line.decode("ascii").split()
-            if kind not in found.oids:
-                found.unreadable.append(Unreadable(f"object {oid}", kind))
-                continue
-            found.oids[kind].append(oid.encode("ascii"))
-            found.sizes[kind].append(int(size[0]))
-        words = child.stderr.read()
-    if child.returncode:
-        found.unreadable.append(
-            Unreadable(
-                "the object database", git.failed(["cat-file"], child.returncode, words).message
-            )
-        )
-    return found
+def base_cache(cores: int) -> tuple[str, str]:
+    """Settings for each of as many children at once, so that together they stay within bounds."""
+    return "-c", f"core.deltaBaseCacheLimit={max(_BASES // cores, 16 << 20)}"
 
 
 def ids_file(oids: Iterable[bytes]) -> IO[bytes]:
@@ -92,10 +47,12 @@ def ids_file(oids: Iterable[bytes]) -> IO[bytes]:
     return handle
 
 
-def open_batch(directory: Path, oids: Iterable[bytes]) -> subprocess.Popen[bytes]:
+def open_batch(
+    directory: Path, oids: Iterable[bytes], settings: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
     """A ``cat-file --batch`` that writes *oids* in their order; the caller ends it."""
     with ids_file(oids) as stdin:
-        return git.start(directory, *_BATCH, "--batch", stdin=stdin)
+        return git.start(directory, *settings, *_BATCH, "--batch", stdin=stdin)
 
 
 @dataclass(frozen=True)

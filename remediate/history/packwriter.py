@@ -1,11 +1,17 @@
-"""Writes objects into one pack (gitformat-pack(5), version 2), which ``git index-pack`` then checks."""
+"""Writes objects into one pack (gitformat-pack(5), version 2) and its index.
+
+Both are read back by git, and each object's id reckoned again from what git makes of it, by the
+verification of the rehearsal (`remediate.history.verify`).
+"""
 
 from __future__ import annotations
 
 import hashlib
+import struct
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 
@@ -23,6 +29,9 @@ _DEPTH = 50
 #: Smaller objects are written whole.
 _WORTH_A_DELTA = 256
 
+#: Offsets from here on have eight bytes in an index.
+_FAR = 1 << 31
+
 #: So many bytes of trees are kept at hand for others to be deltas of.
 _HELD = 48 << 20
 
@@ -35,7 +44,8 @@ class PackWriter:
         self._format = object_format
         self._file = path.open("w+b")
         self._file.write(b"PACK\0\0\0\2\0\0\0\0")
-        self._seen: set[str] = set()
+        self._entries: dict[str, tuple[int, int]] = {}
+        """Of each object the checksum of its bytes in the pack, and where they begin."""
         self._at = self._file.tell()
         self._recent: OrderedDict[str, _Base] = OrderedDict()
         self._held = 0
@@ -43,7 +53,7 @@ class PackWriter:
     @property
     def count(self) -> int:
         """How many objects it holds."""
-        return len(self._seen)
+        return len(self._entries)
 
     def add(self, kind: str, content: bytes, *, like: Iterable[str] = ()) -> str:
         """Write one object (once, however often it is added); gives its id.
@@ -52,9 +62,8 @@ class PackWriter:
         as a delta of one that is still at hand, if that is short.
         """
         oid = self._id(kind, content)
-        if oid in self._seen:
+        if oid in self._entries:
             return oid
-        self._seen.add(oid)
         start = self._at
         depth = 0
         bases = (self._recent[other] for other in like if other in self._recent)
@@ -62,11 +71,14 @@ class PackWriter:
         short = delta(base.content, content) if base is not None else None
         if base is not None and short is not None and len(short) < len(content) // 2:
             depth = base.depth + 1
-            self._write(entry_header(_OFFSET_DELTA, len(short)) + distance(start - base.start))
-            self._write(zlib.compress(short, _LEVEL))
+            head = entry_header(_OFFSET_DELTA, len(short)) + distance(start - base.start)
+            # Mostly ids, which no compression makes shorter.
+            written = head + (_stored(short) if len(short) < 1 << 16 else zlib.compress(short))
         else:
-            self._write(entry_header(_TYPES[kind], len(content)))
-            self._write(zlib.compress(content, _LEVEL))
+            head = entry_header(_TYPES[kind], len(content))
+            written = head + zlib.compress(content, _LEVEL)
+        self._entries[oid] = zlib.crc32(written), start
+        self._at += self._file.write(written)
         if kind == "tree" and len(content) > _WORTH_A_DELTA:
             self._remember(oid, _Base(content, start, depth))
         return oid
@@ -84,11 +96,12 @@ class PackWriter:
             _, oldest = self._recent.popitem(last=False)
             self._held -= len(oldest.content)
 
-    def _write(self, data: bytes) -> None:
-        self._at += self._file.write(data)
-
     def finish(self) -> None:
-        """Write the number of objects and the checksum; the file is whole then."""
+        """Write the number of objects, the checksum and the index; without objects there is no pack."""
+        if not self._entries:
+            self._file.close()
+            self.path.unlink()
+            return
         self._file.seek(8)
         self._file.write(self.count.to_bytes(4, "big"))
         self._file.seek(0)
@@ -97,6 +110,7 @@ class PackWriter:
             digest.update(piece)
         self._file.write(digest.digest())
         self._file.close()
+        write_index(self.path.with_suffix(".idx"), self._entries, digest.digest())
 
     def __enter__(self) -> PackWriter:
         return self
@@ -111,6 +125,18 @@ class PackWriter:
             self.finish()
         else:
             self._file.close()
+
+
+def _stored(data: bytes) -> bytes:
+    """*data*, of less than 64 KiB, as a zlib stream that does not compress it (RFC 1950, 1951)."""
+    size = len(data)
+    checksum = zlib.adler32(data)
+    return (
+        b"\x78\x01\x01"
+        + struct.pack("<HH", size, size ^ 0xFFFF)
+        + data
+        + struct.pack(">I", checksum)
+    )
 
 
 class _Base:
@@ -146,3 +172,39 @@ def distance(offset: int) -> bytes:
         groups.append(offset & 0x7F | 0x80)
         offset >>= 7
     return bytes(reversed(groups))
+
+
+def write_index(path: Path, entries: Mapping[str, tuple[int, int]], checksum: bytes) -> None:
+    """The index (version 2) of a pack: of each object its checksum (CRC-32) and its offset.
+
+    *checksum* is what the pack ends in.
+    """
+    ordered = sorted(entries)
+    raw = b"".join(map(bytes.fromhex, ordered))
+    counts = [0] * 256
+    for oid in ordered:
+        counts[int(oid[:2], 16)] += 1
+    large: list[int] = []
+    small: list[int] = []
+    for oid in ordered:
+        offset = entries[oid][1]
+        if offset < _FAR:
+            small.append(offset)
+        else:
+            small.append(_FAR | len(large))
+            large.append(offset)
+    number = len(ordered)
+    content = b"".join(
+        (
+            b"\xfftOc\0\0\0\2",
+            struct.pack(">256I", *accumulate(counts)),
+            raw,
+            struct.pack(f">{number}I", *(entries[oid][0] for oid in ordered)),
+            struct.pack(f">{number}I", *small),
+            struct.pack(f">{len(large)}Q", *large),
+            checksum,
+        )
+    )
+    digest = hashlib.new("sha1" if len(checksum) == 20 else "sha256", usedforsecurity=False)
+    digest.update(content)
+    path.write_bytes(content + digest.digest())

@@ -59,7 +59,6 @@ def rehearse(
     open_quarantine(repo, quarantine)
     with _new_pack(repo, quarantine, "new") as writer:
         done = rewrite(repo.common_dir, todo, matcher, writer, reachable, progress)
-    _index(writer, quarantine)
     moves, said = _with_notes(repo, quarantine, _moves(refs, done), refs, done)
     with ThreadPoolExecutor(1) as beside:
         # Most of this is git's own work, in a process of its own.
@@ -99,14 +98,6 @@ def _new_pack(repo: Repo, quarantine: Path, name: str) -> PackWriter:
     return PackWriter(quarantine / "objects" / "pack" / f"{name}.pack", repo.object_format)
 
 
-def _index(writer: PackWriter, quarantine: Path) -> None:
-    """Have git check and index the pack; without objects there is none."""
-    if writer.count:
-        git.run(quarantine, "index-pack", str(writer.path))
-    else:
-        writer.path.unlink()
-
-
 def _moves(refs: Sequence[Ref], done: Rewritten) -> dict[str, RefChange]:
     return {
         ref.name: RefChange(ref.name, ref.oid, done.objects[ref.oid])
@@ -128,7 +119,6 @@ def _with_notes(
                 if (moved := notes.move(tip, done.objects)) is not None:
                     moves[ref.name] = RefChange(ref.name, ref.oid, moved.commit)
                     said.append(f"{ref.name}: {moved.count} notes moved to the rewritten commits.")
-    _index(writer, quarantine)
     return sorted(moves.values(), key=lambda move: move.name), said
 
 

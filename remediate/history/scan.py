@@ -8,15 +8,14 @@ is known which trees are doomed.
 from __future__ import annotations
 
 import re
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 from remediate.history import trees
 from remediate.history.files import scan_files
 from remediate.history.graph import Graph
+from remediate.history.inventory import Inventory, Stretch, listed
 from remediate.history.match import Match, literal
 from remediate.history.matcher import Matcher
 from remediate.history.model import (
@@ -28,10 +27,11 @@ from remediate.history.model import (
     Unreadable,
     no_progress,
 )
-from remediate.history.objects import Inventory, inventory, read_many
+from remediate.history.nesting import Nesting, doomed_trees
+from remediate.history.objects import read_many
 from remediate.history.prefilter import Prefilter, prefilter
 from remediate.history.repo import Repo
-from remediate.history.stream import Chunk, on_all_cores
+from remediate.history.stream import Chunk, Cores
 
 
 def scan(repo: Repo, needles: Sequence[Needle], *, progress: Progress = no_progress) -> Scan:
@@ -40,19 +40,16 @@ def scan(repo: Repo, needles: Sequence[Needle], *, progress: Progress = no_progr
     What could not be read is in the result, by name, never passed over.
     """
     matcher = Matcher(needles)
-    progress("Listing objects", 0, None)
-    there = inventory(repo.common_dir)
-    looked = _Looked()
-    _scan_kind(repo.common_dir, "blob", there, matcher, looked, progress)
-    _scan_kind(repo.common_dir, "commit", there, matcher, looked, progress)
-    _scan_kind(repo.common_dir, "tag", there, matcher, looked, progress)
-    _scan_trees(repo, there, matcher, looked, progress)
+    looked, there = _Looked(), Inventory()
+    with Cores(repo.common_dir) as cores:
+        folders = _scan_texts(cores, repo.common_dir, there, matcher, looked, progress)
+        _scan_trees(repo, cores, there, folders, matcher, looked, progress)
     files = scan_files(repo, matcher, progress=progress)
     return Scan(
         hits=tuple(sorted(looked.hits, key=lambda h: (h.type, h.oid, h.needle, h.encoding))),
         file_hits=files.hits,
         unreadable=(*out_of_reach(repo), *there.unreadable, *looked.unreadable, *files.unreadable),
-        searched=Searched(there.count, there.bytes, files.searched, matcher.forms),
+        searched=Searched(there.count, sum(there.bytes.values()), files.searched, matcher.forms),
         graph=looked.graph,
     )
 
@@ -97,43 +94,62 @@ _COMMIT = re.compile(rb"tree ([0-9a-f]{40,64})\n((?:parent [0-9a-f]{40,64}\n)*)"
 _TAG = re.compile(rb"object ([0-9a-f]{40,64})\n")
 
 
-def _scan_kind(
+def _scan_texts(
+    cores: Cores,
     directory: Path,
-    kind: str,
     there: Inventory,
     matcher: Matcher,
     looked: _Looked,
     progress: Progress,
-) -> None:
-    def work(chunks: Iterator[Chunk | Unreadable]) -> _Looked:
-        found = _Looked()
-        mine = matcher.fork()
-        search = mine.prefilter
-        for chunk in chunks:
-            if isinstance(chunk, Unreadable):
-                found.unreadable.append(chunk)
-                continue
-            if kind != "blob":
-                _relate(chunk, found)
-            for index in sorted({chunk.index(end) for _, end in search.hits(chunk.data)}):
-                oid = chunk.oids[index].decode("ascii")
-                if chunk.piece:
-                    found.large.add(oid)
-                else:
-                    found.look(mine, chunk.content(index), oid, kind)
-        return found
+) -> list[Stretch]:
+    """Blobs, commits and tags; gives the trees, for which these have to be known."""
+    folders: list[Stretch] = []
 
-    step = {"blob": "Reading files", "commit": "Reading commits", "tag": "Reading tags"}[kind]
-    for part in on_all_cores(
-        directory, kind, there.oids[kind], there.sizes[kind], work, step=step, progress=progress
+    def texts() -> Iterator[Stretch]:
+        for stretch in listed(directory, there):
+            if stretch.kind == "tree":
+                folders.append(stretch)
+            else:
+                yield stretch
+
+    def begin() -> Callable[[str, Iterator[Chunk | Unreadable]], _Looked]:
+        mine = matcher.fork()
+        return lambda kind, chunks: _look(kind, chunks, mine)
+
+    progress("Reading objects", 0, None)
+    for part in cores.each(
+        texts(),
+        begin,
+        step="Reading objects",
+        progress=progress,
+        total=lambda: there.total("blob", "commit", "tag"),
     ):
         looked.add(part)
     for read in read_many(directory, sorted(looked.large)):
         if read.content is None:
             looked.unreadable.append(Unreadable(f"object {read.oid}", read.reason))
         else:
-            looked.look(matcher, read.content, read.oid, kind)
+            looked.look(matcher, read.content, read.oid, "blob")
     looked.large.clear()
+    return folders
+
+
+def _look(kind: str, chunks: Iterator[Chunk | Unreadable], matcher: Matcher) -> _Looked:
+    found = _Looked()
+    search = matcher.prefilter
+    for chunk in chunks:
+        if isinstance(chunk, Unreadable):
+            found.unreadable.append(chunk)
+            continue
+        if kind != "blob":
+            _relate(chunk, found)
+        for index in sorted({chunk.index(end) for _, end in search.hits(chunk.data)}):
+            oid = chunk.oids[index].decode("ascii")
+            if chunk.piece:
+                found.large.add(oid)
+            else:
+                found.look(matcher, chunk.content(index), oid, kind)
+    return found
 
 
 def hits_in(matches: Iterable[Match], oid: str, kind: str) -> list[Hit]:
@@ -170,41 +186,40 @@ class _Trees:
     unreadable: list[Unreadable] = field(default_factory=list)
     holders: dict[bytes, set[str]] = field(default_factory=dict)
     """Trees with a doomed blob, or a secret in a name, right within; and which blobs."""
-    within: dict[bytes, array[int]] = field(default_factory=dict)
-    """Tree to the numbers of the trees right within it."""
+    nesting: Nesting = field(default_factory=Nesting)
 
 
 def _scan_trees(
-    repo: Repo, there: Inventory, matcher: Matcher, looked: _Looked, progress: Progress
+    repo: Repo,
+    cores: Cores,
+    there: Inventory,
+    folders: Sequence[Stretch],
+    matcher: Matcher,
+    looked: _Looked,
+    progress: Progress,
 ) -> None:
     length = repo.hex_length // 2
     doomed = sorted({hit.oid for hit in looked.hits if hit.type == "blob"})
     anchors = matcher.anchors
     patterns = prefilter([*anchors, *(literal(bytes.fromhex(oid)) for oid in doomed)])
-    numbers: dict[bytes, int] = {}
-    counter = count()
 
-    def work(chunks: Iterator[Chunk | Unreadable]) -> _Trees:
-        search = _TreeSearch(matcher.fork(), patterns.fork(), doomed, length, numbers, counter)
-        return search.look_into(chunks)
+    def begin() -> Callable[[str, Iterator[Chunk | Unreadable]], _Trees]:
+        search = _TreeSearch(matcher.fork(), patterns.fork(), len(anchors), doomed, length)
+        return lambda _, chunks: search.look_into(chunks)
 
-    parts = on_all_cores(
-        repo.common_dir,
-        "tree",
-        there.oids["tree"],
-        there.sizes["tree"],
-        work,
+    parts = cores.each(
+        folders,
+        begin,
         step="Reading folders",
         progress=progress,
+        total=lambda: there.total("tree"),
     )
-    within: dict[bytes, array[int]] = {}
     holders: dict[bytes, set[str]] = {}
     for part in parts:
         looked.hits += part.hits
         looked.unreadable += part.unreadable
-        within |= part.within
         holders |= part.holders
-    looked.graph.doomed_trees = _doomed_trees(holders, within, numbers)
+    looked.graph.doomed_trees = doomed_trees(holders, [part.nesting for part in parts])
 
 
 @dataclass
@@ -212,12 +227,11 @@ class _TreeSearch:
     matcher: Matcher
     search: Prefilter
     """The matcher's anchors, then the ids of `doomed`."""
+    anchors: int
+    """How many of the former there are."""
     doomed: Sequence[str]
     length: int
     """Bytes of an id."""
-    numbers: dict[bytes, int]
-    """A number for each tree that is within another; shared by all threads."""
-    counter: Iterator[int]
 
     def look_into(self, chunks: Iterable[Chunk | Unreadable]) -> _Trees:
         """Go through a stretch of trees."""
@@ -227,59 +241,37 @@ class _TreeSearch:
                 found.unreadable.append(chunk)
             else:
                 self._one(chunk, found)
+        found.nesting.close()
         return found
 
     def _one(self, chunk: Chunk, found: _Trees) -> None:
+        data, length, nesting = chunk.data, self.length, found.nesting
         raws = [bytes.fromhex(oid.decode("ascii")) for oid in chunk.oids]
-        anchors = len(self.matcher.anchors)
+        anchors = self.anchors
         named: set[int] = set()
-        for pattern, end in self.search.hits(chunk.data):
+        for pattern, end in self.search.hits(data):
             index = chunk.index(end)
             if pattern < anchors:
                 named.add(index)
             else:
                 found.holders.setdefault(raws[index], set()).add(self.doomed[pattern - anchors])
         for index in sorted(named):
-            if hits := _hits_in_names(chunk, index, self.matcher, self.length):
+            if hits := _hits_in_names(chunk, index, self.matcher, length):
                 found.hits += hits
                 found.holders.setdefault(raws[index], set())
         for raw, start, size in zip(raws, chunk.starts, chunk.sizes, strict=True):
-            if below := trees.subtrees(chunk.data, start, start + size, self.length):
-                # In one step, so that threads can't give two trees one number.
-                numbers = [self.numbers.setdefault(oid, next(self.counter)) for oid in below]
-                found.within[raw] = array("Q", numbers)
+            if below := trees.subtrees(data, start, start + size, length):
+                # Which tree is another version of which, their first names tell.
+                nesting.add(
+                    raw, bytes(data[start : start + _FIRST_NAME]).partition(b"\0")[0], below
+                )
+
+
+#: So much of a tree holds its first entry's mode and name, or enough of it to tell it by.
+_FIRST_NAME = 64
 
 
 def _hits_in_names(chunk: Chunk, index: int, matcher: Matcher, length: int) -> list[Hit]:
     oid = chunk.oids[index].decode("ascii")
     names = (entry.name for entry in trees.parse(chunk.content(index), length))
     return hits_in((match for name in names for match in matcher.find(name)), oid, "tree")
-
-
-def _doomed_trees(
-    holders: dict[bytes, set[str]], within: dict[bytes, array[int]], numbers: dict[bytes, int]
-) -> dict[str, tuple[str, ...]]:
-    """All trees that reach one of *holders*, each with the doomed blobs and trees right within it.
-
-    They come in the order of *within*, the pack's.
-    """
-    doomed = set(holders)
-    reached = {numbers[raw] for raw in holders if raw in numbers}
-    fresh = reached
-    while fresh:
-        above = {raw for raw, below in within.items() if not fresh.isdisjoint(below)} - doomed
-        doomed |= above
-        fresh = {numbers[raw] for raw in above if raw in numbers} - reached
-        reached = reached | fresh
-    names = {numbers[raw]: raw.hex() for raw in doomed if raw in numbers}
-    ordered = [
-        *(raw for raw in within if raw in doomed),
-        *(raw for raw in holders if raw not in within),
-    ]
-    return {
-        raw.hex(): (
-            *sorted(holders.get(raw, ())),
-            *dict.fromkeys(names[n] for n in within.get(raw, ()) if n in names),
-        )
-        for raw in ordered
-    }

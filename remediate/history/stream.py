@@ -1,42 +1,43 @@
-"""Many objects as one long stream from git, cut into chunks of whole objects, on all cores.
+"""Many objects, in chunks of whole objects, on all cores.
 
-What a chunk holds, and where, follows from the inventory's sizes, so nothing is parsed on the way:
-one search goes over megabytes at a time. Where git says otherwise than the inventory did (an object
-is gone or damaged), the rest of that stretch is read again with care, one object at a time.
+What a chunk holds, and where, follows from the inventory, so nothing is parsed on the way: one search
+goes over megabytes at a time. Where git says otherwise than the inventory did (an object is gone or
+damaged), the rest of that stretch is read again with care, one object at a time.
 """
 
 from __future__ import annotations
 
 import bisect
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import TypeVar
 
+from remediate.history import window
+from remediate.history.inventory import Stretch
 from remediate.history.model import Progress, Unreadable
-from remediate.history.objects import open_batch, read_many
+from remediate.history.objects import base_cache, open_batch, read_many
+from remediate.history.window import Window
 
-#: A chunk holds about so many bytes, but whole objects.
-_CHUNK = 2 << 20
-#: A blob larger than this comes in pieces of this size, each beginning with the end of the one before.
-LARGE = 16 << 20
+#: So much of a blob that is too large for a chunk comes at a time, each piece beginning with the end
+#: of the one before.
+_PIECE = 16 << 20
 _OVERLAP = 256 << 10
 
-#: A stretch, which one git child reads: small enough to share the work out, large enough for git to
-#: have the base of the next delta at hand.
-_STRETCH = 128 << 20
-
+Buffer = bytes | memoryview
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Whole objects of one type, or a piece of one large blob."""
+    """Whole objects of one type, or a piece of one large blob. Good until the next one is asked for."""
 
     kind: str
-    data: bytes
+    data: Buffer
     oids: Sequence[bytes]
     starts: Sequence[int]
     """Where in `data` each object's content begins."""
@@ -51,83 +52,130 @@ class Chunk:
     def content(self, index: int) -> bytes:
         """One object's bytes (of a piece: what there is)."""
         start = self.starts[index]
-        return self.data[start : start + self.sizes[index]]
+        return bytes(self.data[start : start + self.sizes[index]])
 
 
-def chunks(
-    directory: Path, kind: str, oids: Sequence[bytes], sizes: Sequence[int]
-) -> Iterator[Chunk | Unreadable]:
-    """*oids*, all of one *kind* and of *sizes* as `inventory` gave them, read in their order."""
-    child = open_batch(directory, oids)
-    out = child.stdout
-    assert out is not None
-    at = 0
-    try:
-        while at < len(oids):
-            upto, total = _extent(kind, oids, sizes, at)
-            if kind == "blob" and sizes[at] > LARGE:
-                head = len(_header(oids[at], kind, sizes[at]))
-                if out.read(head) != _header(oids[at], kind, sizes[at]):
-                    break
-                if not (yield from _pieces(out.read, oids[at], sizes[at])):
-                    break
-                at += 1
-                continue
-            data = out.read(total)
-            chunk = _cut(kind, data, oids[at:upto], sizes[at:upto]) if len(data) == total else None
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Source:
+    """Reads stretches of objects, one after another. For one thread; a context manager."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._settings = base_cache(cores())
+        self._window: Window | None = None
+
+    def chunks(self, stretch: Stretch) -> Iterator[Chunk | Unreadable]:
+        """What *stretch* holds, in its order."""
+        if stretch.large and stretch.kind == "blob":
+            at = yield from self._pieces(stretch)
+        elif stretch.large:
+            at = 0
+        elif window.AVAILABLE:
+            at = yield from self._windows(stretch)
+        else:
+            at = yield from self._piped(stretch)
+        if at < len(stretch.sizes):
+            yield from _with_care(self._directory, stretch.kind, stretch.oids[at:])
+
+    def _windows(self, stretch: Stretch) -> Generator[Chunk, None, int]:
+        """Through shared memory: one half of the window is looked at while git fills the other."""
+        if self._window is None:
+            self._window = Window(self._directory, self._settings)
+        shared, oids = self._window, stretch.oids
+        extents = list(_extents(stretch, window.room()))
+        for number, (a, b, total) in enumerate(extents):
+            if number == 0:
+                shared.ask(0, oids[a:b], total)
+            chunk = None
+            if shared.wait():
+                if number + 1 < len(extents):
+                    c, d, following = extents[number + 1]
+                    shared.ask((number + 1) % 2, oids[c:d], following)
+                chunk = _cut(stretch, shared.part(number % 2, total), a, b)
             if chunk is None:
-                break
+                self.close()
+                return a
             yield chunk
-            at = upto
-    finally:
-        child.kill()
-        child.wait()
-        out.close()
-    if at < len(oids):
-        yield from _with_care(directory, kind, oids[at:])
+        return len(oids)
+
+    def _piped(self, stretch: Stretch) -> Generator[Chunk, None, int]:
+        """Through a pipe, where there is no such memory."""
+        child = open_batch(self._directory, stretch.oids, self._settings)
+        out = child.stdout
+        assert out is not None
+        try:
+            for a, b, total in _extents(stretch, window.room()):
+                data = out.read(total)
+                chunk = _cut(stretch, data, a, b) if len(data) == total else None
+                if chunk is None:
+                    return a
+                yield chunk
+        finally:
+            child.kill()
+            child.wait()
+            out.close()
+        return len(stretch.sizes)
+
+    def _pieces(self, stretch: Stretch) -> Generator[Chunk, None, int]:
+        """One large blob, piece by piece."""
+        oid, left = stretch.oids[0], stretch.sizes[0]
+        child = open_batch(self._directory, [oid], self._settings)
+        out = child.stdout
+        assert out is not None
+        carried = b""
+        try:
+            if out.read(len(stretch.headers[0])) != stretch.headers[0]:
+                return 0
+            while left:
+                fresh = out.read(min(_PIECE, left))
+                if not fresh:
+                    return 0
+                left -= len(fresh)
+                data = carried + fresh
+                yield Chunk("blob", data, [oid], [0], [len(data)], piece=True)
+                carried = data[-_OVERLAP:]
+        finally:
+            child.kill()
+            child.wait()
+            out.close()
+        return 1
+
+    def close(self) -> None:
+        """End the child."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
 
 
-def _header(oid: bytes, kind: str, size: int) -> bytes:
-    return b"%s %s %d\n" % (oid, kind.encode("ascii"), size)
+def _extents(stretch: Stretch, most: int) -> Iterator[tuple[int, int, int]]:
+    """(from, to, bytes) of the chunks of *stretch*; none has more bytes than *most*."""
+    begin = total = 0
+    for at, (head, size) in enumerate(zip(stretch.headers, stretch.sizes, strict=True)):
+        framed = len(head) + size + 1
+        if at > begin and total + framed > most:
+            yield begin, at, total
+            begin, total = at, 0
+        total += framed
+    yield begin, len(stretch.sizes), total
 
 
-def _extent(kind: str, oids: Sequence[bytes], sizes: Sequence[int], at: int) -> tuple[int, int]:
-    """Up to which object a chunk from *at* on goes, and how many bytes it has."""
-    fixed = len(oids[at]) + len(kind) + 4
-    total = 0
-    upto = at
-    while upto < len(oids) and (upto == at or total + sizes[upto] <= _CHUNK):
-        total += fixed + len(str(sizes[upto])) + sizes[upto]
-        upto += 1
-    return upto, total
-
-
-def _cut(kind: str, data: bytes, oids: Sequence[bytes], sizes: Sequence[int]) -> Chunk | None:
+def _cut(stretch: Stretch, data: Buffer, a: int, b: int) -> Chunk | None:
     """The chunk that *data* is; None where it is not what the inventory foresaw."""
     starts = []
     at = 0
-    for oid, size in zip(oids, sizes, strict=True):
-        header = _header(oid, kind, size)
-        if not data.startswith(header, at):
+    for head, size in zip(stretch.headers[a:b], stretch.sizes[a:b], strict=True):
+        start = at + len(head)
+        if data[at:start] != head:
             return None
-        starts.append(at + len(header))
-        at += len(header) + size + 1
-    return Chunk(kind, data, oids, starts, sizes)
-
-
-def _pieces(read: Callable[[int], bytes], oid: bytes, size: int) -> Generator[Chunk, None, bool]:
-    """A large blob, piece by piece. The generator's value: whether it came whole."""
-    left = size
-    carried = b""
-    while left:
-        fresh = read(min(LARGE, left))
-        if not fresh:
-            return False
-        left -= len(fresh)
-        data = carried + fresh
-        yield Chunk("blob", data, [oid], [0], [len(data)], piece=True)
-        carried = data[-_OVERLAP:]
-    return read(1) == b"\n"
+        starts.append(start)
+        at = start + size + 1
+    return Chunk(stretch.kind, data, stretch.oids[a:b], starts, stretch.sizes[a:b])
 
 
 def _with_care(directory: Path, kind: str, oids: Sequence[bytes]) -> Iterator[Chunk | Unreadable]:
@@ -138,51 +186,68 @@ def _with_care(directory: Path, kind: str, oids: Sequence[bytes]) -> Iterator[Ch
             yield Chunk(kind, read.content, [read.oid.encode("ascii")], [0], [len(read.content)])
 
 
-def on_all_cores(
-    directory: Path,
-    kind: str,
-    oids: Sequence[bytes],
-    sizes: Sequence[int],
-    work: Callable[[Iterator[Chunk | Unreadable]], Result],
-    *,
-    step: str,
-    progress: Progress,
-) -> list[Result]:
-    """*work* on each stretch of *oids*, in threads; the results in the stretches' order.
+class Cores:
+    """Threads, each with a source of its own, that work goes to stretch by stretch.
 
-    Threads do: git's children inflate on their own cores, and hyperscan lets go of the lock.
+    Threads do: git's children inflate on their own cores, and hyperscan lets go of the lock. A context
+    manager: whatever is under way is broken off at its end.
     """
-    bounds = _stretches(sizes)
-    done = 0
-    results: dict[int, Result] = {}
 
-    def stretch(a: int, b: int) -> Result:
-        return work(chunks(directory, kind, oids[a:b], sizes[a:b]))
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._local = threading.local()
+        self._sources: list[Source] = []
+        self._pool = ThreadPoolExecutor(cores())
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        futures = {pool.submit(stretch, a, b): (a, b) for a, b in bounds}
-        try:
-            for future in as_completed(futures):
-                a, b = futures[future]
-                results[a] = future.result()
-                done += b - a
-                progress(step, done, len(oids))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [results[a] for a, _ in bounds]
+    def each(
+        self,
+        stretches: Iterable[Stretch],
+        begin: Callable[[], Callable[[str, Iterator[Chunk | Unreadable]], Result]],
+        *,
+        step: str,
+        progress: Progress,
+        total: Callable[[], int | None],
+    ) -> list[Result]:
+        """The work on each of *stretches*, in their order; they are begun as they come.
 
+        *begin* gives each thread a worker of its own, which is told the type and the chunks. Progress
+        counts bytes; *total* gives how many there are, once that is known.
+        """
+        own = threading.local()
 
-def _stretches(sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """Where to cut, so that each stretch has about as many bytes and every core has work."""
-    limit = min(_STRETCH, max(_CHUNK, sum(sizes) // (2 * (os.cpu_count() or 1))))
-    found = []
-    begin, held = 0, 0
-    for index, size in enumerate(sizes):
-        held += size + 100
-        if held >= limit:
-            found.append((begin, index + 1))
-            begin, held = index + 1, 0
-    if begin < len(sizes):
-        found.append((begin, len(sizes)))
-    return found
+        def work(stretch: Stretch) -> Result:
+            if not hasattr(own, "worker"):
+                own.worker = begin()
+            result: Result = own.worker(stretch.kind, self._source().chunks(stretch))
+            return result
+
+        sizes: dict[Future[Result], int] = {}
+        for stretch in stretches:
+            sizes[self._pool.submit(work, stretch)] = stretch.bytes
+        done = 0
+        # The first failure ends it, whichever stretch it is of.
+        for future in as_completed(sizes):
+            future.result()
+            done += sizes[future]
+            progress(step, done, total())
+        return [future.result() for future in sizes]
+
+    def _source(self) -> Source:
+        if not hasattr(self._local, "source"):
+            self._local.source = Source(self._directory)
+            self._sources.append(self._local.source)
+        source: Source = self._local.source
+        return source
+
+    def __enter__(self) -> Cores:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        for source in self._sources:
+            source.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from remediate.errors import ExitStatus
+from remediate.errors import ExitStatus, GitError
 from remediate.history import rehearse as rehearsing
 from remediate.history.check import RehearsalError
 from remediate.history.model import Needle
@@ -105,3 +105,16 @@ def test_an_object_mapped_wrong_is_seen(
 
 def test_what_should_be_passes(lab: Lab, make_needle: MakeNeedle) -> None:
     _rehearse(lab, make_needle(TOKEN))
+
+
+def test_a_pack_that_says_other_ids_than_its_objects_have(
+    lab: Lab, make_needle: MakeNeedle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = PackWriter._id
+
+    def wrong(self: PackWriter, kind: str, content: bytes) -> str:
+        return real(self, kind, content + b" " if b"REMOVED" in content else content)
+
+    monkeypatch.setattr(PackWriter, "_id", wrong)
+    with pytest.raises(GitError, match="not what its id says"):
+        _rehearse(lab, make_needle(TOKEN, "token"))

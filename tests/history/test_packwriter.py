@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from remediate.history import git
 from remediate.history.delta import delta
-from remediate.history.packwriter import PackWriter
+from remediate.history.packwriter import PackWriter, write_index
 
 if TYPE_CHECKING:
     from tests.history.conftest import Lab
@@ -122,7 +122,9 @@ def test_git_reads_what_is_written(tmp_path: Path, object_format: str) -> None:
             oid = writer.add(kind, b"")
             written[oid] = (kind, b"")
         assert writer.count == len(written)
-    git.run(where, "index-pack", str(pack))
+    # The index that git itself would write, byte for byte.
+    git.run(where, "index-pack", "-o", str(tmp_path / "its.idx"), str(pack))
+    assert pack.with_suffix(".idx").read_bytes() == (tmp_path / "its.idx").read_bytes()
     for oid, (kind, content) in written.items():
         assert git.run(where, "cat-file", kind, oid) == content
 
@@ -153,3 +155,18 @@ def test_trees_alike_become_deltas(lab: Lab, tmp_path: Path) -> None:
         if len(line.split()) == 7
     ]
     assert depths and max(depths) <= 50
+
+
+def test_offsets_beyond_two_gigabytes(lab: Lab, tmp_path: Path) -> None:
+    far = {f"{n:040x}": (n, offset) for n, offset in enumerate((12, 1 << 31, (1 << 33) + 5, 99))}
+    write_index(tmp_path / "x.idx", far, bytes(20))
+    listed = lab.git("show-index", stdin=(tmp_path / "x.idx").read_bytes()).splitlines()
+    assert {line.split()[1]: int(line.split()[0]) for line in listed} == {
+        oid: offset for oid, (_, offset) in far.items()
+    }
+
+
+def test_without_an_object_there_is_no_pack(tmp_path: Path) -> None:
+    with PackWriter(tmp_path / "x.pack", "sha1"):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from remediate.history import stream
+from remediate.history import stream, window
+from remediate.history.inventory import Inventory, Stretch
 from remediate.history.model import Needle, Scan
 from remediate.history.repo import open_repo
 from remediate.history.scan import scan
 
 if TYPE_CHECKING:
     from tests.history.conftest import Lab
+
+scan_module = importlib.import_module("remediate.history.scan")
 
 MakeNeedle = Callable[..., Needle]
 MakeLab = Callable[..., "Lab"]
@@ -82,7 +86,8 @@ def test_names_of_files_and_folders(lab: Lab, token: Needle) -> None:
 def test_a_large_blob_comes_in_pieces(
     lab: Lab, token: Needle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "LARGE", 1 << 16)
+    monkeypatch.setattr(window, "HALF", 1 << 12)
+    monkeypatch.setattr(stream, "_PIECE", 1 << 16)
     monkeypatch.setattr(stream, "_OVERLAP", 1 << 12)
     edge = b"x" * ((1 << 16) - 5) + TOKEN.encode() + b"y" * 100_000
     last = b"z" * 300_000 + TOKEN.encode()
@@ -137,5 +142,44 @@ def test_progress_is_told_step_by_step(lab: Lab, token: Needle) -> None:
     lab.commit({"a": TOKEN})
     told: list[tuple[str, int, int | None]] = []
     scan(open_repo(lab.path), [token], progress=lambda *step: told.append(step))
-    assert {step for step, _, _ in told} >= {"Reading files", "Reading commits", "Reading folders"}
+    assert {step for step, _, _ in told} >= {"Reading objects", "Reading folders"}
     assert all(total is None or done <= total for _, done, total in told)
+
+
+def test_through_a_pipe_it_is_the_same(
+    lab: Lab, token: Needle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.commit({f"d{i % 3}/f{i}": f"{i} {TOKEN if i % 5 == 0 else ''}" for i in range(40)})
+    lab.git("tag", "-m", TOKEN, "v1")
+    shared = _scan(lab.path, token)
+    monkeypatch.setattr(window, "AVAILABLE", False)
+    piped = _scan(lab.path, token)
+    assert shared == piped and shared.graph == piped.graph and len(shared.hits) == 9
+
+
+def test_many_windows_one_after_another(
+    lab: Lab, token: Needle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "HALF", 1 << 12)
+    lab.commit({f"f{i}": f"{i} " + "x" * (i * 37 % 3900) + TOKEN for i in range(60)})
+    lab.git("repack", "-q", "-a", "-d")
+    result = _scan(lab.path, token)
+    assert len(result.hits) == 60 and not result.unreadable
+
+
+def test_what_is_lost_while_it_is_read_is_named(
+    lab: Lab, token: Needle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.commit({f"f{i}": f"{i} {TOKEN}" for i in range(30)})
+    gone = lab.git("rev-parse", "HEAD:f17")
+    listed = scan_module.listed
+
+    def listed_then_lost(directory: Path, found: Inventory) -> Iterator[Stretch]:
+        stretches = list(listed(directory, found))
+        (lab.path / ".git/objects" / gone[:2] / gone[2:]).unlink(missing_ok=True)
+        yield from stretches
+
+    monkeypatch.setattr(scan_module, "listed", listed_then_lost)
+    result = _scan(lab.path, token)
+    assert len(result.hits) == 29
+    assert [u.what for u in result.unreadable] == [f"object {gone}"]

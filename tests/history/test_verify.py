@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from remediate.history import git
 from remediate.history.model import Needle, Scope, Verdict
 from remediate.history.rehearse import rehearse
 from remediate.history.repo import open_repo
-from remediate.history.verify import verify, verify_rehearsal
+from remediate.history.verify import _Names, verify, verify_rehearsal
 
 if TYPE_CHECKING:
     from tests.history.conftest import Lab
@@ -195,3 +197,19 @@ def test_only_the_new_objects_of_a_rehearsal(lab: Lab, token: Needle, tmp_path: 
     assert verdict.clean and verdict.searched.objects == len(result.objects)
     git.run(tmp_path / "q", "hash-object", "-w", "--stdin", stdin=f"{TOKEN}!".encode())
     assert not verify_rehearsal(tmp_path / "q", [token]).clean
+
+
+_FILES = st.dictionaries(
+    st.text("abcXYZ", min_size=1, max_size=4), st.binary(min_size=20, max_size=20), max_size=6
+)
+
+
+@given(st.lists(_FILES, max_size=12))
+def test_names_of_many_trees_are_each_seen(versions: list[dict[str, bytes]]) -> None:
+    names = _Names()
+    seen: set[bytes] = set()
+    for files in versions:
+        content = b"".join(b"100644 %s\0%s" % (k.encode(), v) for k, v in sorted(files.items()))
+        # Every name was told by then, in this tree or one before.
+        seen.update(names.fresh(content, 20).split(b"\n"))
+        assert seen >= {name.encode() for name in files}
