@@ -37,6 +37,7 @@ class Flags:
     no_undo: bool = False
     key_file: Path | None = None
     expressions: Path | None = None
+    planned: bool = False
 
     def options(self) -> Options:
         """As the pipeline wants them. Raises `UsageError` for a stage that does not exist."""
@@ -59,6 +60,7 @@ class Flags:
             undo=not self.no_undo,
             agreed=self.yes,
             expressions=self.expressions,
+            planned=self.planned,
         )
 
     def inheriting(self, state: State) -> Flags:
@@ -84,6 +86,7 @@ class Flags:
             offline=asked.get("offline") is True,
             no_push=asked.get("push") is False,
             no_undo=asked.get("undo") is False,
+            planned=asked.get("planned") is True,
         )
 
 
@@ -123,12 +126,16 @@ def surroundings(
     from remediate.cli.prompts import asks
     from remediate.incident.approval import check_policy
     from remediate.incident.opening import Surroundings, load_policy
+    from remediate.incident.policy import for_rotation
     from remediate.incident.sealing import read_key_file
+    from remediate.plugins.registry import providers
     from remediate.stages.interface import stages
     from remediate.stages.targets import validate
 
     options = flags.options()
     policy = load_policy(options, repo)
+    if options.planned:
+        policy = for_rotation(policy, providers.names())
     if not options.offline:
         validate(policy, repo.work_tree or repo.git_dir)
     check_policy(policy, [stage.name for stage in stages()])

@@ -15,13 +15,3 @@ def _not_yet(name: str, instead: str) -> NoReturn:
 def notify(incident: o.Incident = None, json: o.Json = False) -> None:
     """Send the notification (not filled yet)."""
     _not_yet("notify", "Copy it from the record: remediate record --format md")
-
-
-def rotate(json: o.Json = False) -> None:
-    """Replace a credential that has not leaked (not filled yet)."""
-    _not_yet("rotate", "See what can be reissued: remediate providers")
-
-
-def review(json: o.Json = False) -> None:
-    """What credentials there are, how old, last used (not filled yet)."""
-    _not_yet("review", "See what is known of each vendor: remediate providers")

@@ -25,11 +25,15 @@ class Options:
     expressions: Path | None = None
     typed: frozenset[str] = field(default_factory=frozenset)
     """Fingerprints of values that a person typed: they may be acted on wherever they stand."""
+    planned: bool = False
+    """Nothing has leaked: a credential is replaced before its time, and no more is asked for."""
     agreed: bool = False
     """Whether the caller said yes to every default beforehand (``--yes``)."""
 
     def limits(self) -> list[str]:
         """The flags by which the caller left something out; a run under them is ``partial``."""
+        if self.planned:
+            return []
         said = [f"--only {name}" for name in self.only] + [f"--skip {name}" for name in self.skip]
         if self.offline:
             said.append("--offline")
@@ -43,6 +47,7 @@ class Options:
             "policy": str(self.policy_file.absolute()) if self.policy_file else None,
             "expressions": str(self.expressions.absolute()) if self.expressions else None,
             "agreed": self.agreed,
+            "planned": self.planned,
             "offline": self.offline,
             "push": self.push,
             "undo": self.undo,

@@ -167,6 +167,16 @@ def _type_name(value: object) -> str:
     return f"`{value}`" if isinstance(value, str) and len(value) < 40 else type(value).__name__
 
 
+def for_rotation(policy: Policy, providers: Sequence[str]) -> Policy:
+    """*policy* for a credential that has not leaked: its successor is in place before it ends."""
+    tables = (*policy.credentials, *(CredentialPolicy(match=name) for name in providers))
+    return replace(
+        policy,
+        severity="low",
+        credentials=tuple(replace(table, strategy="replace-first") for table in tables),
+    )
+
+
 def load(path: Path, *, required: bool) -> Policy:
     """The policy in *path*; the defaults where it is not there and not *required*.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
+from remediate.plugins.lists import Inventory
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Kind, Missing, Reissued
 from remediate.secret import Secret
@@ -108,3 +109,9 @@ class AwsProvider:
         from remediate_providers.aws.session import responder_values
 
         return responder_values(vendor.environment)
+
+    def listed(self, places: Sequence[str], vendor: VendorContext) -> Inventory:  # noqa: ARG002
+        """Every access key of the account."""
+        from remediate_providers.aws import review
+
+        return review.listed(vendor)

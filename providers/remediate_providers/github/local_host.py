@@ -58,6 +58,7 @@ class HostedRepository:
     commits: set[str] = field(default_factory=set)
     """Commits that its pages and API show, reachable or not."""
     alerts: dict[int, dict[str, Any]] = field(default_factory=dict)
+    deploy_keys: list[dict[str, Any]] = field(default_factory=list)
 
     def force_pushes(self, login: str, branch: str) -> bool:
         """The truth: whether *login* may force-push *branch* just now."""
@@ -109,6 +110,8 @@ class HostAnswers:
         """``OWNER/REPO`` to it."""
         self.user_actors = True
         """False: an older self-hosted server, whose rulesets know no actor ``User``."""
+        self.ssh_keys: dict[str, list[dict[str, Any]]] = {}
+        """Login to its keys, in the API's own shape."""
         self._others = others
 
     def __call__(self, request: Request) -> Reply:
@@ -123,9 +126,11 @@ class HostAnswers:
                     break
                 if login not in repository.admins:
                     return _not_found()
-                return serve(_Call(self, repository, request, login), *rest)
+                return serve(_Call(self, repository, request, login, f"{owner}/{name}"), *rest)
         if (request.method, request.path) == ("GET", "/user"):
             return self._user(request)
+        if (request.method, request.path) == ("GET", "/user/keys") and self._login(request):
+            return Reply(200, self.ssh_keys.get(self._login(request), []))
         return self._others(request)
 
     def _user(self, request: Request) -> Reply:
@@ -160,8 +165,14 @@ class _Call:
     """One request about one repository."""
 
     def __init__(
-        self, answers: HostAnswers, repository: HostedRepository, request: Request, login: str
+        self,
+        answers: HostAnswers,
+        repository: HostedRepository,
+        request: Request,
+        login: str,
+        name: str,
     ) -> None:
+        self.name = name
         self.answers = answers
         self.repository = repository
         self.request = request
@@ -299,6 +310,17 @@ class _Call:
     def collaborators(self) -> Reply:
         return Reply(200, self.page([{"login": name} for name in self.repository.collaborators]))
 
+    def keys(self) -> Reply:
+        return Reply(200, self.page(self.repository.deploy_keys))
+
+    def secrets(self) -> Reply:
+        owned = self.answers.state.places.get(self.name)
+        rows = [
+            {"name": name, "created_at": one.created_at, "updated_at": one.updated_at}
+            for name, one in (owned.secrets if owned is not None else {}).items()
+        ]
+        return Reply(200, {"total_count": len(rows), "secrets": self.page(rows)})
+
     def commit(self, name: str) -> Reply:
         if name in self.repository.commits:
             return Reply(200, {"sha": name, "commit": {"message": ""}})
@@ -352,6 +374,8 @@ _ROUTES: Sequence[tuple[str, str, Callable[..., Reply]]] = (
     ("GET", "/forks", _Call.forks),
     ("GET", "/releases", _Call.releases),
     ("GET", "/collaborators", _Call.collaborators),
+    ("GET", "/keys", _Call.keys),
+    ("GET", "/actions/secrets", _Call.secrets),
     ("GET", r"/commits/([0-9a-f]+)", _Call.commit),
     ("PATCH", r"/secret-scanning/alerts/(\d+)", _Call.set_alert),
 )

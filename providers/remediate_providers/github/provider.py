@@ -6,10 +6,19 @@ from collections.abc import Mapping, Sequence
 
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
+from remediate.plugins.lists import Inventory
 from remediate.plugins.outcome import Check, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
-from remediate_providers.github import evidence, facts, replace, responder, revoke, tokens
+from remediate_providers.github import (
+    evidence,
+    facts,
+    replace,
+    responder,
+    review,
+    revoke,
+    tokens,
+)
 from remediate_providers.github.probe import look
 from remediate_providers.github.server import Api, Server
 
@@ -76,3 +85,7 @@ class GitHubProvider:
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """``GITHUB_TOKEN``, ``GH_TOKEN``, what ``gh auth token`` prints."""
         return responder.tokens(vendor, Server.of(vendor.environment))
+
+    def listed(self, places: Sequence[str], vendor: VendorContext) -> Inventory:
+        """Your token and SSH keys, the repository's deploy keys and Actions secrets."""
+        return review.listed(places, vendor)
