@@ -92,7 +92,8 @@ def _close(console: Console, last: Mapping[str, Any]) -> None:
 
             console.rich.print(Markdown(text.read_text("utf-8")))
         console.say(f"The record: {text}", style="bold")
-        console.say(f"           and {record}")
+        console.say(f"   to be opened: {text.with_suffix('.html')}")
+        console.say(f"   for machines: {record}")
     if last["exit"] == 0:
         console.say("Every leaked key is dead, replaced, and gone from the history and the remote.")
     else:

@@ -15,7 +15,12 @@ from remediate.cli.session import installation, repository
 from remediate.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from remediate.incident.opening import Installation
+    from remediate.incident.rows import Row
+
+_FORMATS = ("md", "json", "html", "ocsf")
 
 
 def record(
@@ -24,7 +29,8 @@ def record(
         str, typer.Option("--format", metavar="json|md|html|ocsf", help="How to write it.")
     ] = "md",
     share: Annotated[
-        bool, typer.Option("--share", help="Leave out what helps to guess (not filled yet).")
+        bool,
+        typer.Option("--share", help="Leave out old ids, fingerprints, authors, local paths."),
     ] = False,
     sign: Annotated[
         bool,
@@ -53,28 +59,38 @@ def record(
 ) -> None:
     """Print the incident record, computed from the journal alone; sign it, or check one.
 
-    Example: remediate record --format json > record.json
+    Example: remediate record --format html --share > record.html
     """
     if check is not None:
         _check(check, signers, repo, policy, Console(as_json=json))
         return
-    from remediate.record.build import build
-    from remediate.record.json_record import to_json
-    from remediate.record.markdown import to_markdown
-
-    if format_ in ("html", "ocsf") or share:
-        what = "--share" if share else f"--format {format_}"
-        raise UsageError(f"{what} is not filled yet.", hint="Use --format json or --format md.")
-    if format_ not in ("json", "md"):
-        raise UsageError(f"There is no format {format_!r}.", hint="Use --format json or md.")
+    if format_ not in _FORMATS:
+        raise UsageError(
+            f"There is no format {format_!r}.", hint=f"Use --format {', '.join(_FORMATS)}."
+        )
     here = installation()
     if sign:
         _sign(find(here, incident, repo).folder, here, key, Console(as_json=json))
         return
     folder = find(here, incident, repo).folder
     with here.journal(folder, reader=True) as journal:
-        made = build(journal.rows)
-    Console().payload(to_json(made) if json or format_ == "json" else to_markdown(made))
+        written = _written(journal.rows, "json" if json else format_, share)
+    Console().payload(written)
+
+
+def _written(rows: Sequence[Row], format_: str, share: bool) -> str:
+    from remediate.record.build import build
+    from remediate.record.html import to_html
+    from remediate.record.json_record import to_json
+    from remediate.record.markdown import to_markdown
+    from remediate.record.ocsf import to_ocsf
+    from remediate.record.sharing import share as shared
+
+    made = build(rows)
+    if share:
+        made = shared(made)
+    writers = {"json": to_json, "md": to_markdown, "html": to_html, "ocsf": to_ocsf}
+    return writers[format_](made)
 
 
 def _sign(folder: Path, here: Installation, key: Path | None, console: Console) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from remediate.incident.rows import Row
+from remediate.incident.rows import Row, Topic
 from remediate.record.actions import (
     action_entries,
     custody_entries,
@@ -15,7 +15,11 @@ from remediate.record.actions import (
 )
 from remediate.record.communication import communication
 from remediate.record.credentials import credential_entries, secret_entries
+from remediate.record.duties import duties
 from remediate.record.ledger import ledger
+from remediate.record.lessons import lessons
+from remediate.record.milestones import milestones as reached_milestones
+from remediate.record.milestones import response
 from remediate.record.model import SCHEMA, Record
 from remediate.record.reading import mapping, maybe, text
 from remediate.record.repository import history, not_searched, searches
@@ -37,6 +41,10 @@ def build(rows: Iterable[Row]) -> Record:
     manual = manual_entries(book)
     rewritten = history(book)
     searched = searches(book)
+    unsearched = not_searched(book)
+    unknown = gaps(book)
+    reached = reached_milestones(book, milestones, credentials, searched)
+    responded = response(book, milestones, reached)
     return Record(
         schema=SCHEMA,
         incident=text(opening, "incident"),
@@ -57,8 +65,8 @@ def build(rows: Iterable[Row]) -> Record:
         actions=action_entries(book),
         history=rewritten,
         searches=searched,
-        not_searched=not_searched(book),
-        gaps=gaps(book),
+        not_searched=unsearched,
+        gaps=unknown,
         facts=fact_entries(book),
         refusals=refusals(book),
         custody=custody_entries(book),
@@ -66,5 +74,17 @@ def build(rows: Iterable[Row]) -> Record:
         timeline=timeline(book, milestones),
         communication=communication(
             book, stands, milestones, secrets, credentials, manual, rewritten, searched
+        ),
+        milestones=reached,
+        response=responded,
+        duties=duties(book, milestones, credentials),
+        lessons=lessons(
+            responded,
+            credentials,
+            manual,
+            unknown,
+            searched,
+            unsearched,
+            mapping(book.fact(None, Topic.EXPOSURE), "unknown"),
         ),
     )

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from remediate.record import tables
 from remediate.record.escaping import block, code, line, link, prose, table
-from remediate.record.model import Communication, ManualEntry, Moment, Record
+from remediate.record.model import Communication, Duty, ManualEntry, Moment, Record
+from remediate.record.spans import RESPONSE_NAMES, took
+from remediate.record.spans import duration as duration
 from remediate.record.tables import NOT_KNOWN, rows, said
 
 
@@ -53,20 +55,6 @@ def _moment(when: Moment) -> str:
     return f"{NOT_KNOWN}: {prose(when.note)}" if when.note else NOT_KNOWN
 
 
-def duration(seconds: float) -> str:
-    """A span of time for people: ``47 s``, ``12 min 5 s``, ``3 h 20 min``, ``2 d 4 h``."""
-    whole = int(seconds)
-    for size, word, less, smaller in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // less
-            return f"{whole // size} {word}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
-
-
 def _open_steps(record: Record) -> str:
     left = [step for step in record.manual if step.done_at is None]
     return "\n\n".join(_step(step, number) for number, step in enumerate(left, 1))
@@ -95,6 +83,37 @@ def _done_steps(record: Record) -> str:
 
 def _advice(record: Record) -> str:
     return "\n".join(f"- {line(text)}" for text in record.advice)
+
+
+def _response(record: Record) -> str:
+    return rows(
+        ("Part", "Took", "Target", "Met"),
+        record.response,
+        lambda one: (
+            prose(RESPONSE_NAMES.get(one.name, one.name)),
+            took(one),
+            "" if one.target is None else duration(one.target),
+            "" if one.met is None else said(one.met),
+        ),
+    )
+
+
+def _duties(record: Record) -> str:
+    return "\n\n".join(_duty(duty) for duty in record.duties)
+
+
+def _duty(duty: Duty) -> str:
+    lines = [f"- [ ] **{prose(duty.question)}**", f"  {prose(duty.known)}"]
+    lines += [
+        f"  - {prose(clock.rule)}: within {prose(clock.within)}"
+        + (f", counted from detection {prose(clock.due)}" if clock.due else "")
+        for clock in duty.clocks
+    ]
+    return "\n".join(lines)
+
+
+def _lessons(record: Record) -> str:
+    return "\n".join(f"- {line(text)}" for text in record.lessons)
 
 
 def _communication(record: Record) -> str:
@@ -142,6 +161,9 @@ _SECTIONS: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("Actions and their evidence", tables.actions),
     ("What a person has done", _done_steps),
     ("What was learned", tables.learned),
+    ("Response times", _response),
+    ("Duties that a person decides", _duties),
+    ("Lessons", _lessons),
     ("Advice", _advice),
     ("Communication", _communication),
     ("About this record", _about),

@@ -62,6 +62,62 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Milestone:
+    """One station of the leak's life, on the way from its first commit to the proof that it is gone."""
+
+    name: str
+    """``introduced``, ``pushed``, ``public``, ``detected``, ``revoked``, ``replaced``, ``rewritten``,
+    ``published``, ``verified``; in this order."""
+    at: str | None
+    """None where it is not reached, or not known; `note` says which."""
+    who: str
+    """``person``, ``scanner``, ``remediate``; empty where it is not known."""
+    what: str
+    """What did it, or what was seen: for people."""
+    note: str
+
+
+@dataclass(frozen=True)
+class ResponseTime:
+    """How long one part of the response took, against its target."""
+
+    name: str
+    """``out-before-detection``, ``detection-to-containment``, ``detection-to-replacement``,
+    ``detection-to-verified``."""
+    seconds: float | None
+    """None while it is not over, or where one of its ends is not known."""
+    so_far: float | None
+    """Seconds until the record's own time, while it is not over."""
+    target: float | None
+    """Seconds; None where there is none."""
+    met: bool | None
+    """None where there is no target, or it can't be said yet."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A term that begins to run when somebody becomes aware of a breach."""
+
+    rule: str
+    """Which law or contract, and where in it."""
+    within: str
+    due: str | None
+    """Counted from the detection, the earliest that anybody could have been aware; None where that is not known,
+    or the term has no fixed length."""
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Something that a person has to decide: the journal can't."""
+
+    id: str
+    question: str
+    known: str
+    """What the journal tells about it."""
+    clocks: tuple[Clock, ...]
+
+
+@dataclass(frozen=True)
 class Proof:
     """What was seen, by which probe, when."""
 
@@ -401,3 +457,7 @@ class Record:
     advice: tuple[str, ...]
     timeline: tuple[TimelineEntry, ...]
     communication: Communication
+    milestones: tuple[Milestone, ...]
+    response: tuple[ResponseTime, ...]
+    duties: tuple[Duty, ...]
+    lessons: tuple[str, ...]

@@ -9,6 +9,7 @@ from typing import Protocol
 from remediate.incident.home import write_private
 from remediate.incident.rows import Row
 from remediate.record.build import build
+from remediate.record.html import to_html
 from remediate.record.json_record import to_json
 from remediate.record.markdown import to_markdown
 
@@ -25,7 +26,7 @@ class Recorded(Protocol):
 
 
 def write_record(incident: Recorded) -> Path:
-    """Write record.json and record.md into the incident's folder (0600); the path of record.json.
+    """Write record.json, record.md and record.html into the incident's folder (0600); the path of record.json.
 
     Raises `remediate.errors.StateError` where they can't be written.
     """
@@ -38,4 +39,5 @@ def write_rows(folder: Path, rows: Sequence[Row]) -> Path:
     path = folder / "record.json"
     write_private(path, to_json(record).encode())
     write_private(path.with_suffix(".md"), to_markdown(record).encode())
+    write_private(path.with_suffix(".html"), to_html(record).encode())
     return path

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from remediate.incident.rows import Action, Kind, Row, Topic
 from remediate.plugins.outcome import Status
 from remediate.record.build import build
+from remediate.record.html import to_html
 from remediate.record.json_record import schema, to_json
 from remediate.record.markdown import to_markdown
+from remediate.record.ocsf import to_ocsf
+from remediate.record.sharing import share
 
 from .conftest import AWS, GITHUB, KEY, TOKEN, whole_story
 
@@ -89,6 +92,9 @@ def look(rows: list[Row]) -> Any:
     loaded = json.loads(text)
     VALIDATOR.validate(loaded)
     to_markdown(record).encode("utf-8")
+    to_html(record).encode("utf-8")
+    VALIDATOR.validate(json.loads(to_json(share(record))))
+    json.loads(to_ocsf(record))
     assert to_json(build(rows)) == text
     return loaded
 

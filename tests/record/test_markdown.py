@@ -93,7 +93,14 @@ def test_every_table_is_a_table(stories: dict[str, Callable[[], Story]]) -> None
 def test_no_section_without_anything_to_tell(story: Story) -> None:
     story.opened()
     heads = re.findall(r"^## (.*)$", to_markdown(build(story.rows)), re.MULTILINE)
-    assert heads == ["History", "Time line", "Communication", "About this record"]
+    assert heads == [
+        "History",
+        "Time line",
+        "Response times",
+        "Duties that a person decides",
+        "Communication",
+        "About this record",
+    ]
 
 
 def hostile_story(text: str) -> Story:

@@ -23,21 +23,27 @@ class Incident:
     rows: Sequence[Row]
 
 
-def test_both_files_are_private_and_whole(whole: Story, tmp_path: Path) -> None:
+def test_all_files_are_private_and_whole(whole: Story, tmp_path: Path) -> None:
     path = write_record(Incident(tmp_path, whole.rows))
     assert path == tmp_path / "record.json"
     assert json.loads(path.read_text())["status"] == "Resolved"
     assert (tmp_path / "record.md").read_text().startswith("# Incident INC-")
+    assert (tmp_path / "record.html").read_text().startswith("<!doctype html>\n")
     for file in tmp_path.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert {file.name for file in tmp_path.iterdir()} == {"record.json", "record.md"}
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "record.json",
+        "record.md",
+        "record.html",
+    }
 
 
 def test_written_again_it_is_the_same(whole: Story, tmp_path: Path) -> None:
     path = write_record(Incident(tmp_path, whole.rows))
-    first = path.read_bytes(), path.with_suffix(".md").read_bytes()
+    first = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     write_record(Incident(tmp_path, whole.rows))
-    assert (path.read_bytes(), path.with_suffix(".md").read_bytes()) == first
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == first
+    assert path.name in first
 
 
 def test_no_room_is_told(whole: Story, tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""record.html: the record as one file for everybody: no script, no request, light and dark, fit to print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from remediate.model import Json
+from remediate.record.drawing import draw, never
+from remediate.record.escaping import visible
+from remediate.record.markdown import communication_lines
+from remediate.record.model import CredentialState, Record
+from remediate.record.reading import moment
+from remediate.record.spans import RESPONSE_NAMES, duration, took
+from remediate.record.tables import said
+
+_MOST_ROWS = 500
+"""Rows of one table; record.json has them all."""
+_STATES = {
+    CredentialState.DEAD: "good",
+    CredentialState.LEFT_ALONE: "quiet",
+    CredentialState.UNKNOWN: "bad",
+    CredentialState.ASSUMED_ALIVE: "bad",
+}
+_REACHABLE = (
+    "scopes",
+    "policies",
+    "permissions",
+    "groups",
+    "account",
+    "owner",
+    "arn",
+    "login",
+    "expires",
+)
+"""What tells, among the facts of a credential, how far it reached."""
+
+
+def to_html(record: Record) -> str:
+    """The record as HTML 5, with a newline at the end. The same record gives the same bytes."""
+    return _template().render(
+        record=record,
+        wide=draw(record.milestones, step=112, margin=64),
+        narrow=draw(record.milestones, step=92, margin=26),
+        open_steps=[step for step in record.manual if step.done_at is None],
+        done_steps=[step for step in record.manual if step.done_at is not None],
+        reach=_reach(record),
+        footholds=[(e.id, item) for e in record.credentials for item in e.footholds],
+        events=_events(record),
+        remnants=[r for search in record.searches if search.stands for r in search.remnants],
+        notification_block=Markup("\n").join(
+            visible(line) for line in communication_lines(record.communication)
+        ),
+        states={str(state): colour for state, colour in _STATES.items()},
+        response_names=RESPONSE_NAMES,
+        most=_MOST_ROWS,
+    )
+
+
+def _reach(record: Record) -> list[tuple[str, str, str]]:
+    """(credential, what, known) of all that tells how far each credential reached."""
+    return [
+        (fact.credential, name, said(value) or "none")
+        for fact in record.facts
+        if fact.credential
+        for name, value in fact.known.items()
+        if fact.topic == "reach" or name in _REACHABLE
+    ]
+
+
+def _events(record: Record) -> list[tuple[str, Mapping[str, Json], bool]]:
+    """(credential, event, whether it looks like misuse), what does first."""
+    found = [
+        (entry.id, event, bool(event.get("suspicious")))
+        for entry in record.credentials
+        for event in entry.events
+        if isinstance(event, Mapping)
+    ]
+    return sorted(found, key=lambda one: not one[2])
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+    )
+    environment.filters |= {
+        "duration": duration,
+        "took": took,
+        "said": said,
+        "moment": _moment,
+        "web": _web,
+        "never": never,
+    }
+    text = files("remediate.record").joinpath("templates", "record.html.j2").read_text("utf-8")
+    return environment.from_string(text)
+
+
+def _shown(value: Any) -> Any:
+    """No control character, and nothing that turns the direction of text, reaches a browser."""
+    if isinstance(value, Markup):
+        return value
+    return "" if value is None else visible(str(value))
+
+
+def _moment(at: str | None) -> Markup:
+    """A time as a ``time`` element, for people without its milliseconds."""
+    when = moment(at)
+    if when is None:
+        return Markup("{}").format(visible(at or "not known"))
+    return Markup('<time datetime="{}">{}</time>').format(
+        visible(at or ""), when.strftime("%Y-%m-%d %H:%M:%S UTC")
+    )
+
+
+def _web(url: str | None) -> bool:
+    """Whether *url* is a web address that may be followed from a page."""
+    return url is not None and url.startswith(("https://", "http://")) and url == visible(url)

@@ -1,0 +1,82 @@
+"""The record for people outside the incident: without what leads back to the secrets.
+
+Left out: ids of the old history (with one, a host may still hand the secret out), the fingerprints (a weak
+secret could be guessed by whoever gets hold of the key as well), authors, folders of this machine, the backup, and
+what was learned word for word. What is left says what happened, when, and with what proof.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import PurePath
+from typing import Any, cast
+
+from remediate.record.model import Record
+
+LEFT_OUT = "left out"
+_ID = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])[0-9a-f]{7,64}(?![0-9A-Za-z])")
+_FOLDER = re.compile(
+    r"(?<![\w.:/])/(?:home|root|Users|tmp|var|private|work|mnt|srv|opt)(?:/[^\s\"'`<>|:;,()]*)+"
+)
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+_SHORTEST_AUTHOR = 4
+_LEARNED = ("identity", "exposure", "preserved", "reach", "authority")
+
+
+def share(record: Record) -> Record:
+    """*record*, fit to leave the house. Of the same shape, so that every form of it can be written."""
+    new = {ref.new for ref in record.history.refs}
+    names = {
+        secret.fingerprint: f"secret-{number}"
+        for number, secret in enumerate(record.secrets, 1)
+        if _FINGERPRINT.fullmatch(secret.fingerprint)
+    }
+    people = {
+        place.author: "a person"
+        for secret in record.secrets
+        for place in secret.places
+        # Shorter ones are part of too many words.
+        if place.author and len(place.author) >= _SHORTEST_AUTHOR
+    }
+
+    def cleaned(text: str) -> str:
+        for author, instead in people.items():
+            text = text.replace(author, instead)
+        for fingerprint, name in names.items():
+            text = text.replace(fingerprint, name)
+            # Names of credentials and steps hold its beginning.
+            text = re.sub(rf"(?<![0-9a-f]){re.escape(fingerprint[:8])}[0-9a-f]*", name, text)
+        text = _FOLDER.sub(LEFT_OUT, text)
+        return _ID.sub(lambda id_: id_[0] if id_[0] in new else LEFT_OUT, text)
+
+    told = replace(
+        record,
+        repository=PurePath(record.repository).name,
+        started_by="",
+        report={"format": record.report.get("format")},
+        options={},
+        history=replace(record.history, backup=None),
+        custody=(),
+        facts=tuple(fact for fact in record.facts if fact.topic in _LEARNED),
+        actions=tuple(replace(action, data={}) for action in record.actions),
+    )
+    return replace(
+        cast("Record", _each(told, cleaned)), schema=record.schema, incident=record.incident
+    )
+
+
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    """*value* with every text in it changed, keys of mappings too."""
+    if type(value) is str:
+        return change(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(
+            value, **{f.name: _each(getattr(value, f.name), change) for f in fields(value)}
+        )
+    if isinstance(value, Mapping):
+        return {change(str(name)): _each(item, change) for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(_each(item, change) for item in value)
+    return value
