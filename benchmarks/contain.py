@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,8 @@ class Measured:
     github: int
     aws: int
     """Requests that arrived."""
+    cpu: float
+    """Seconds of processor time of the command and its children."""
     dead: int
     status: str
 
@@ -51,11 +54,13 @@ def main(arguments: Sequence[str]) -> int:
     many = measure(tokens, keys)
     one = min((measure(1, 0) for _ in range(3)), key=lambda run: run.first)
     print(
-        "| credentials | contained | first revoking request | requests to GitHub | requests to AWS |"
+        "| credentials | contained | first revoking request | requests to GitHub | to AWS | processor |"
     )
-    print("| --- | --- | --- | --- | --- |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for what, run in ((f"{tokens} GitHub tokens, {keys} AWS keys", many), ("1 GitHub token", one)):
-        print(f"| {what} | {run.contained:.1f} s | {run.first:.2f} s | {run.github} | {run.aws} |")
+        print(
+            f"| {what} | {run.contained:.1f} s | {run.first:.2f} s | {run.github} | {run.aws} | {run.cpu:.1f} s |"
+        )
     print(f"\ndead: {many.dead} of {tokens + keys}; the runs ended {many.status}, {one.status}")
     return 0 if many.dead == tokens + keys else 1
 
@@ -96,9 +101,10 @@ def _run(
     stages = [flag for stage in BEFORE_THE_KILL for flag in ("--only", stage)]
     command = ["run", str(report), "--repo", str(repository), "--yes", "--json", *stages]
     asked = len(github.state.requests)
-    started, began = time.time(), time.monotonic()
-    done = _command(command, folder, environment)
-    contained = time.monotonic() - began
+    started = time.time()
+    busy = _busy()
+    contained, done = _command(command, folder, environment)
+    busy = _busy() - busy
     first = min(
         (one.at for one in github.state.requests if one.path == "/credentials/revoke"),
         default=float("nan"),
@@ -110,24 +116,41 @@ def _run(
         first - started,
         len(github.state.requests) - asked,
         len(aws.gate.calls) - before if aws is not None else 0,
+        busy,
         dead,
         done,
     )
 
 
-def _command(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-m", "remediate", *command],
-        cwd=folder,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    try:
-        return str(json.loads(ended.stdout.splitlines()[-1])["status"])
-    except (IndexError, ValueError, KeyError):
-        return f"{ended.returncode}: {ended.stderr[-500:]}"
+def _busy() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _command(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> tuple[float, str]:
+    """Seconds until the last credential was told of, and how the run ended."""
+    began, last, status = time.monotonic(), 0.0, "without a word"
+    with (folder / "errors").open("w+") as errors:
+        ran = subprocess.Popen(
+            [sys.executable, "-m", "remediate", *command],
+            cwd=folder,
+            env=dict(environment),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        assert ran.stdout is not None
+        for line in ran.stdout:
+            event = json.loads(line)
+            if event["event"] == "effect" and event["action"] == "revoke":
+                last = time.monotonic() - began
+            elif event["event"] == "finished":
+                status = str(event["status"])
+        ran.wait()
+        errors.seek(0)
+        return last, status if ran.returncode in (0, 3, 5) else errors.read()[-500:]
 
 
 _POLICY = {

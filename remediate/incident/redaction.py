@@ -45,21 +45,23 @@ def _within_base64(value: bytes) -> set[bytes]:
 def redactor(values: Iterable[Secret]) -> Callable[[str], str]:
     """A function that takes every form of *values* out of a text, the longest first."""
     secrets = list(values)
-    known: list[bytes] | None = None
+    beginnings: dict[bytes, list[bytes]] = {}
 
     def redact(text: str) -> str:
-        nonlocal known
-        if (
-            known is None
-        ):  # the forms of thousands of values take a second, and most runs redact little
-            known = sorted(
-                {f for v in secrets for f in forms(v.reveal())}, key=lambda f: (-len(f), f)
-            )
+        if not beginnings:
+            # Made when first needed: the forms of thousands of values take a second.
+            for form in {f for v in secrets for f in forms(v.reveal())}:
+                beginnings.setdefault(form[:_SHORTEST], []).append(form)
         raw = text.encode("utf-8", "surrogateescape")
-        there = [form for form in known if form in raw]
+        # One look at each place of the text, however many values there are.
+        begun = {raw[at : at + _SHORTEST] for at in range(len(raw) - _SHORTEST + 1)}
+        there = sorted(
+            (f for b in begun & beginnings.keys() for f in beginnings[b] if f in raw),
+            key=lambda f: (-len(f), f),
+        )
         if not there:
             return text
-        pattern = b"|".join(re.escape(form) for form in there)
+        pattern = b"|".join(map(re.escape, there))
         return re.sub(pattern, SHOWN.encode(), raw).decode("utf-8", "surrogateescape")
 
     return redact
