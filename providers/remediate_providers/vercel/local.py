@@ -112,7 +112,7 @@ class RunningVercel:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.responder = state.issue("ada", "ada's laptop")
+        self.responder = state.issue("ada", "ada's laptop", created=now() - 400 * DAY)
         state.deploy()["createdAt"] = now() - DAY
         self._server = Loopback(self._answer, "Vercel")
 

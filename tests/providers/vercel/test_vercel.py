@@ -17,7 +17,7 @@ from remediate.testing.providers import ProviderContract, well_told
 from remediate.testing.stores import StoreContract
 from remediate.testing.surroundings import found, nowhere, surroundings
 from remediate_providers.vercel.environment import EnvironmentStore
-from remediate_providers.vercel.local import PROJECT, LocalVercel, RunningVercel, make_value
+from remediate_providers.vercel.local import PROJECT, LocalVercel, RunningVercel, make_value, now
 from remediate_providers.vercel.provider import VercelProvider
 
 PROVIDER, STORE = VercelProvider(), EnvironmentStore()
@@ -155,6 +155,7 @@ def test_tokens_made_since_are_footholds_and_events_are_told(vercel, around) -> 
     held = hold(PROVIDER, {"value": vercel.leak().value})
     vendor = learned(held, around)
     since = "2026-06-01T00:00:00Z"
+    vercel.responder.created = now()  # one's own, made today to respond with, is no foothold
     assert PROVIDER.triage(held, since, vendor).known["footholds"] == []
     vercel.state.issue("ada", "mine now")
     assert len(PROVIDER.triage(held, since, vendor).known["footholds"]) == 1

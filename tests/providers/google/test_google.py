@@ -1,0 +1,195 @@
+"""Google's service-account keys: the contract, every call gone wrong, and what is particular to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Status
+from remediate.plugins.provider import Found, Held
+from remediate.secret import Secret
+from remediate.testing.faults import ProviderFaults, hold
+from remediate.testing.providers import ProviderContract, well_told
+from remediate.testing.surroundings import found, nowhere, surroundings
+from remediate_providers.google.keys import FILE, FILE_KIND, KEY, file_of
+from remediate_providers.google.local import EMAIL, LocalGoogle, RunningGoogle
+from remediate_providers.google.provider import GoogleProvider
+from remediate_providers.loopback import Fault
+
+PROVIDER = GoogleProvider()
+
+
+def key_file(**more: Any) -> str:
+    """A key's file without a key that works."""
+    body = "QUJD" * 80
+    pem = "-----BEGIN " + f"PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
+    data = {"type": "service_account", "project_id": "acme-prod", "private_key_id": "ab12" * 10,
+            "private_key": pem, "client_email": EMAIL, **more}  # fmt: skip
+    return json.dumps(data, indent=2)
+
+
+class TestGoogle(ProviderContract):
+    make = GoogleProvider
+
+    def ours(self) -> Sequence[Sequence[Found]]:
+        pem = str(json.loads(key_file())["private_key"])
+        both = frozenset([1])
+        return [
+            [found(key_file())],
+            [found(key_file(private_key_id="cd34" * 10), groups=both), found(pem, groups=both)],
+        ]
+
+    def foreign(self) -> Sequence[Found]:
+        pem = str(json.loads(key_file())["private_key"])
+        return [
+            found(pem),
+            found(key_file(type="authorized_user")),
+            found(key_file(client_email="ada@example.com")),
+            found('{"type": "service_account"'),
+        ]
+
+    def environment(self, base: str) -> Mapping[str, str]:
+        return {"GOOGLE_API_URL": base, "GOOGLE_OAUTH_ACCESS_TOKEN": "ya29." + "x" * 40}
+
+
+class TestAKeysFaults(ProviderFaults):
+    make = GoogleProvider
+
+    def start(self) -> RunningGoogle:
+        return LocalGoogle(lag=0.01).start()
+
+    def leaked(self, running: RunningGoogle) -> Held:
+        return hold(PROVIDER, {FILE: running.issue(age=90)})
+
+    def living(self, running: RunningGoogle) -> int:
+        return len(running.made())
+
+
+@pytest.fixture
+def google() -> Iterator[RunningGoogle]:
+    running = LocalGoogle(lag=0.02).start()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def around(google: RunningGoogle) -> Callable[..., VendorContext]:
+    def make(environment: Mapping[str, str] | None = None, **more: Any) -> VendorContext:
+        return surroundings(environment or google.environment(), longest=0.01, **more)
+
+    return make
+
+
+def leaked(google: RunningGoogle) -> Held:
+    return hold(PROVIDER, {FILE: google.issue(age=90)})
+
+
+def test_the_key_alone_is_a_part_of_its_file_however_it_is_written(google) -> None:
+    file = google.issue()
+    data = file_of(file)
+    assert data is not None
+    escaped = data["private_key"].replace("\n", "\\n")
+    (one,) = PROVIDER.identify([found(file), found(data["private_key"]), found(escaped)])
+    assert sorted(one.credential.parts) == [FILE, KEY, f"{KEY}-2"]
+    assert one.credential.kind == FILE_KIND
+    assert one.credential.public_id == data["private_key_id"]
+    assert one.credential.labels == {"service_account": EMAIL}
+
+
+def test_it_is_disabled_then_deleted_and_a_new_one_is_uploaded(google, around) -> None:
+    held = leaked(google)
+    vendor = around()
+    assert PROVIDER.check(held, vendor).alive is True
+    outcome = PROVIDER.revoke([held], vendor)[held.id]
+    assert outcome.status is Status.DONE
+    assert "Invalid JWT Signature" in outcome.evidence[-1].saw
+    (old,) = google.state.keys
+    assert old.disabled
+    assert PROVIDER.revoke([held], vendor)[held.id].status is Status.UNCHANGED
+    made = PROVIDER.reissue(held, vendor)
+    assert made.outcome.status is Status.DONE
+    new = file_of(made.values[FILE])
+    was = file_of(held.values[FILE])
+    assert new is not None
+    assert was is not None
+    assert {n for n in was if was[n] != new[n]} == {"private_key_id", "private_key"}
+    assert PROVIDER.confirm(hold(PROVIDER, made.values), vendor).alive is True
+    assert not any(b"PRIVATE KEY" in one.body for one in google.requests)
+    assert PROVIDER.delete(held, vendor).status is Status.DONE
+    assert old not in google.state.keys
+    assert PROVIDER.delete(held, vendor).status is Status.UNCHANGED
+
+
+def test_where_uploading_is_not_allowed_a_person_makes_one(google, around) -> None:
+    held = leaked(google)
+    google.state.may_upload = False
+    made = PROVIDER.reissue(held, around())
+    assert made.outcome.status is Status.MANUAL
+    assert "not allowed" in made.outcome.reason
+    step = made.outcome.manual
+    assert step is not None
+    well_told(step)
+    taken = PROVIDER.accept(held, google.person(step), around())
+    assert taken.outcome.status is Status.DONE
+    for wrong in (held.values[FILE], Secret("x"), Secret(key_file(client_email="b" + EMAIL))):
+        assert PROVIDER.accept(held, wrong, around()).outcome.status is Status.REFUSED
+
+
+def test_where_it_may_not_be_used_the_list_is_the_witness(google, around) -> None:
+    held = leaked(google)
+    outcome = PROVIDER.revoke([held], around(use_leaked=False))[held.id]
+    assert outcome.status is Status.DONE
+    assert outcome.evidence[-1].saw == "disabled"
+    assert not [one for one in google.requests if one.path == "/token"]
+
+
+def test_another_refusal_is_no_death(google, around) -> None:
+    held = leaked(google)
+    clock = b'{"error": "invalid_grant", "error_description": "Invalid JWT: check your clock"}'
+    google.fail("POST", "/token", Fault(400, clock))
+    check = PROVIDER.check(held, around())
+    assert check.alive is None
+    assert "clock" in check.reason
+
+
+def test_the_responder_signs_in_with_a_key_of_their_own(google, around, tmp_path) -> None:
+    own = tmp_path / "own.json"
+    own.write_text(google.issue(1).reveal_text())
+    held = leaked(google)
+    environment = {"GOOGLE_API_URL": google.url, "GOOGLE_APPLICATION_CREDENTIALS": str(own)}
+    assert PROVIDER.revoke([held], around(environment))[held.id].status is Status.DONE
+    assert Secret(own.read_bytes()) in PROVIDER.responder_values(around(environment))
+
+
+def test_one_that_is_not_signed_in_is_told_how(google, around) -> None:
+    held = leaked(google)
+    outcome = PROVIDER.revoke([held], around({"GOOGLE_API_URL": google.url}))[held.id]
+    assert outcome.status is Status.MANUAL
+    assert "gcloud auth application-default login" in outcome.reason
+    assert outcome.manual is not None
+    well_told(outcome.manual)
+
+
+def test_a_files_own_token_address_is_never_asked(google, around) -> None:
+    file = json.loads(google.issue().reveal_text())
+    file["token_uri"] = nowhere()
+    held = hold(PROVIDER, {FILE: Secret(json.dumps(file))})
+    assert PROVIDER.check(held, around()).alive is True
+
+
+def test_what_was_done_with_it_is_told_by_the_keys_name(google, around) -> None:
+    held = leaked(google)
+    google.misuse(held.credential.public_id or "")
+    vendor = around()
+    facts = PROVIDER.describe(held, vendor)
+    assert facts.known["last_used"] == "2026-11-20T07:00:00Z"
+    facts = PROVIDER.investigate(held, "2026-01-01T00:00:00Z", vendor)
+    assert [(e["from"], e["suspicious"]) for e in facts.known["events"]] == [("203.0.113.77", True)]
+    assert "up to an hour" in facts.unknown["tokens"]
+    google.issue(1)
+    (one,) = PROVIDER.triage(held, "2026-06-01T00:00:00Z", vendor).known["footholds"]
+    assert one["what"] == "service account key"
