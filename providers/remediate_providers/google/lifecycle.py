@@ -287,7 +287,9 @@ def _file(held: Held, account: Account, key_id: str, pem: str) -> str:
     }
     kept = {name: value for name, value in old.items() if name not in fresh}
     merged = {**fresh, **kept, "private_key_id": key_id, "private_key": pem}
-    return json.dumps(merged, indent=2) + "\n"
+    # On one line where the leaked one was: it may stand in a variable.
+    flat = leaked is not None and b"\n" not in leaked.reveal().strip()
+    return json.dumps(merged) if flat else json.dumps(merged, indent=2) + "\n"
 
 
 def _by_hand(api: Api, held: Held, reason: str) -> Reissued:

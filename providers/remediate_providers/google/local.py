@@ -127,8 +127,8 @@ class RunningGoogle:
             "GOOGLE_OAUTH_ACCESS_TOKEN": self.state.own.reveal_text(),
         }
 
-    def issue(self, which: int = 0, *, age: int = 0) -> Secret:
-        """A new key, as Google makes one: its file. *age* in days."""
+    def issue(self, which: int = 0, *, age: int = 0, flat: bool = False) -> Secret:
+        """A new key, as Google makes one: its file, on one line where *flat*. *age* in days."""
         key = pair(which)
         id_ = secrets.token_hex(20)
         made = datetime.now(UTC) - timedelta(days=age)
@@ -149,20 +149,20 @@ class RunningGoogle:
             "token_uri": "https://oauth2.googleapis.com/token",
             "universe_domain": "googleapis.com",
         }
-        return Secret(json.dumps(file, indent=2))
+        return Secret(json.dumps(file) if flat else json.dumps(file, indent=2))
 
     def plant(self) -> Planted:
-        """A key's file, committed whole, and what a thief did with it."""
-        value = self.issue(age=90)
+        """A key's file in a variable, as CI systems want it, and what a thief did with it."""
+        value = self.issue(age=90, flat=True)
         key_id = self.state.keys[-1].id
         self.misuse(key_id)
         return Planted(
-            files={"deploy/gcp.json": value.reveal_text() + "\n"},
+            files={"deploy/gcp.env": f"GOOGLE_CREDENTIALS={value.reveal_text()}\n"},
             values={FILE: value},
             policy=(
                 "[[credential]]\n"
                 f'match = "{PROVIDER}"\n'
-                'stores = ["dotenv:.env.gcp#GOOGLE_CREDENTIALS_JSON"]\n'
+                'stores = ["dotenv:.env.gcp#GOOGLE_CREDENTIALS"]\n'
             ),
         )
 

@@ -124,6 +124,12 @@ def test_it_is_disabled_then_deleted_and_a_new_one_is_uploaded(google, around) -
     assert PROVIDER.delete(held, vendor).status is Status.UNCHANGED
 
 
+def test_a_key_on_one_line_gets_a_successor_on_one_line(google, around) -> None:
+    held = hold(PROVIDER, {FILE: google.issue(flat=True)})
+    made = PROVIDER.reissue(held, around())
+    assert b"\n" not in made.values[FILE].reveal()
+
+
 def test_where_uploading_is_not_allowed_a_person_makes_one(google, around) -> None:
     held = leaked(google)
     google.state.may_upload = False
