@@ -18,7 +18,7 @@ from remediate.history.model import Needle, Progress
 from remediate.history.objects import ids_file, read_many
 from remediate.history.plan import Plan
 from remediate.history.rewrite import Rewritten
-from remediate.history.unpacking import Allowance, within
+from remediate.history.unpacking import members
 
 _PROGRESS_EVERY = 1000
 _DROPPED = (b"gpgsig", b"gpgsig-sha256", b"mergetag")
@@ -173,18 +173,12 @@ def _check_blobs(quarantine: Path, plan: Plan, done: Rewritten, replaced: Marks)
 
 def _same_members(before: bytes, after: bytes, replaced: Marks) -> bool:
     """Whether what is packed in *after* is what is packed in *before*, but for replacements."""
-    old = list(within(before, Allowance(), whole=True))
-    new = list(within(after, Allowance(), whole=True))
-    if after and not new:
-        # Replaced whole, or text that holds an archive in base64 or hex.
-        return bool(replaced.places(after)) or not old
-    kinds = {kind for kind, _ in (*old, *new)}
-    if len(old) != len(new) and len(kinds) == 1 and kinds <= {"gzip", "bzip2", "xz"}:
-        return True  # streams in a row, some of which became one
-    return [kind for kind, _ in old] == [kind for kind, _ in new] and all(
-        a == b
-        or (len(a) == len(b) and b"\0" in a)
-        or _same_text(a, b, replaced)
-        or _same_members(a, b, replaced)
-        for (_, a), (_, b) in zip(old, new, strict=True)
+    if before == after or (len(before) == len(after) and b"\0" in before):
+        return True
+    old, new = members(before), members(after)
+    if old is None or new is None:
+        # It is no archive, or was replaced whole; or it is a text that holds one in base64 or hex.
+        return _same_text(before, after, replaced)
+    return [name for name, _ in old] == [name for name, _ in new] and all(
+        _same_members(a, b, replaced) for (_, a), (_, b) in zip(old, new, strict=True)
     )

@@ -60,10 +60,10 @@ def one_line(value: bytes, replacement: bytes) -> Iterator[Finder]:
     pieces = [*dict.fromkeys((*windows(value, 3), value[:WINDOW], value[-WINDOW:]))][:3]
     once = base64text.within(pieces, plain, _LONGEST_SPELLING * len(value))
     yield once
-    wide = [encoded.wide(piece) for piece in pieces[:1] if piece.isascii()]
+    wide = [encoded.wide(piece) for piece in pieces[:2] if piece.isascii()]
     twice = [base64text.core(piece, before) for piece in pieces[:2] for before in range(3)]
     inner = [*plain[1:], once]
-    yield base64text.within((*wide, *twice), inner, _LONGEST_SPELLING * len(value), most=21)
+    yield base64text.within((*wide, *twice), inner, _LONGEST_SPELLING * len(value), most=24)
 
 
 def _key(body: bytes, keys: Sequence[tuple[Block, Needle]]) -> Iterator[tuple[Finder, Needle]]:

@@ -28,7 +28,9 @@ class Marks:
             for n in needles
         )
         self._encoded = Matcher(
-            Needle(str(number), Secret(text), text) for number, text in enumerate(filled)
+            # In an archive they stand as they are, and the archive in base64 or hex may be a text's.
+            Needle(str(number), Secret(text), text)
+            for number, text in enumerate(dict.fromkeys((*filled, *marks)))
         )
 
     def places(self, text: bytes) -> list[tuple[int, int]]:

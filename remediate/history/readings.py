@@ -16,7 +16,7 @@ from remediate.history.unpacking import Allowance, within
 
 #: How many times a text is undone: JSON in base64 in a URL is three. What comes out of a container
 #: counts from none again.
-_DEPTH = 3
+_DEPTH = 4
 #: How many containers may lie within one another.
 _NESTED = 8
 
@@ -40,7 +40,7 @@ _LOOSE = b" \t\r\n\v\f\"'`,;:#>*|\\"
 #: Ways to write a character by other ones. One expression for each first letter: with a literal to
 #: begin with, `re` goes over a text ten times as fast.
 _BACKSLASH = re.compile(
-    rb"\\(?:\\*u00([0-9a-fA-F]{2})|\\*x([0-9a-fA-F]{2})|([0-3][0-7]{2})|\\*([/\"'\\$&=+-]))"
+    rb"\\(?:\\*u00([0-9a-fA-F]{2})|\\*x([0-9a-fA-F]{2})|([0-3][0-7]{2})|\\*([/\"'\\$&=+nrt-]))"
 )
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _AMPERSAND = re.compile(
@@ -153,6 +153,8 @@ class Reader:
     def _inner(self, text: bytes) -> Iterator[tuple[str, bytes]]:
         if b"\0" in text:
             yield "utf-16", text.replace(b"\0", b"")
+        if any(sign in text for sign in _QUOTED):
+            yield "quoted-printable", _unquoted(text)
         undone = _unescaped(text)
         if undone != text:
             yield "escaped", undone
@@ -183,10 +185,24 @@ def _unescaped(text: bytes) -> bytes:
     return _AMPERSAND.sub(_from_ampersand, text)
 
 
+#: Quoted-printable (RFC 2045, 6.7) always writes its own sign and long lines so.
+_QUOTED = (b"=3D", b"=3d", b"=\n", b"=\r\n")
+_QUOTE = re.compile(rb"=(?:\r?\n|([0-9A-Fa-f]{2}))")
+
+
+def _unquoted(text: bytes) -> bytes:
+    return _QUOTE.sub(lambda found: bytes([int(found[1], 16)]) if found[1] else b"", text)
+
+
 def _from_backslash(found: re.Match[bytes]) -> bytes:
     if (digits := found[1] or found[2]) is not None:
         return bytes([int(digits, 16)])
-    return bytes([int(found[3], 8)]) if found[3] is not None else found[4]
+    if found[3] is not None:
+        return bytes([int(found[3], 8)])
+    return _CONTROLS.get(found[4], found[4])
+
+
+_CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 def _from_ampersand(found: re.Match[bytes]) -> bytes:
@@ -246,9 +262,9 @@ def _dumps(text: bytes) -> Iterator[bytes]:
         at = classes.find(probe)
         while at >= 0:
             found = _DUMP.match(text, at)
-            assert found is not None
-            yield re.sub(rb"0x|[^0-9a-fA-F]", b"", found.group())
-            at = classes.find(probe, found.end())
+            if found is not None:
+                yield re.sub(rb"0x|[^0-9a-fA-F]", b"", found.group())
+            at = classes.find(probe, at + 1 if found is None else found.end())
 
 
 def _from_base64(runs: Sequence[bytes]) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ stands around it, and asks zipfile, tarfile and sqlite3 about what begins a text
 from __future__ import annotations
 
 import bz2
+import gzip
 import io
 import lzma
 import sqlite3
@@ -87,6 +88,38 @@ def within(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[tuple[
             for magic, kind in _UNREADABLE.items()
             if text.startswith(magic)
         )
+
+
+def members(text: bytes) -> list[tuple[str, bytes]] | None:
+    """Name and content of all that is in the archive *text*; None where it is none, or damaged."""
+    try:
+        if text.startswith(b"PK\3\4"):
+            with zipfile.ZipFile(io.BytesIO(text)) as archive:
+                # A name may hold a secret, and then is another.
+                return [
+                    (str(n), b"" if info.flag_bits & 1 else archive.read(info))
+                    for n, info in enumerate(archive.infolist())
+                ]
+        if text[257:262] == b"ustar":
+            with tarfile.open(fileobj=io.BytesIO(text), mode="r:") as tar:
+                return [
+                    (str(n), content.read() if (content := tar.extractfile(member)) else b"")
+                    for n, member in enumerate(tar)
+                    if member.isreg()
+                ]
+        for kind, magic, unpack in _WHOLE:
+            if text.startswith(magic):
+                return [(kind, unpack(text))]
+    except (*_FAULTS, zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError):
+        return None
+    return None
+
+
+_WHOLE: tuple[tuple[str, bytes, Callable[[bytes], bytes]], ...] = (
+    ("gzip", b"\x1f\x8b\x08", gzip.decompress),
+    ("bzip2", b"BZh", bz2.decompress),
+    ("xz", b"\xfd7zXZ\0", lzma.decompress),
+)
 
 
 def _streams(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, bytes]]:
