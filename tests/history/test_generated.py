@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -96,14 +98,17 @@ def _build(lab: Lab, cases: list[Case]) -> None:
 
 def _texts(lab: Lab) -> Iterator[bytes]:
     """Everything in the repository and around it that a case can stand in, by git alone."""
-    listed = lab.git("cat-file", "--batch-all-objects", "--batch-check").splitlines()
-    for oid, kind in (line.split()[:2] for line in listed):
-        content = lab.cat(oid) if kind != "tree" else b""
-        if kind == "blob":
+    command = ["git", "cat-file", "--batch-all-objects", "--batch"]
+    listed = io.BytesIO(
+        subprocess.run(command, cwd=lab.path, check=True, capture_output=True).stdout
+    )
+    while header := listed.readline().split():
+        kind, content = header[1], listed.read(int(header[2]))
+        listed.read(1)
+        if kind == b"blob":
             yield content
-        elif kind == "tree":
-            for row in lab.git("ls-tree", "-z", oid).split("\0")[:-1]:
-                yield row.partition("\t")[2].encode("utf-8", "surrogateescape")
+        elif kind == b"tree":
+            yield from re.findall(rb"[0-7]+ ([^\0]+)\0.{20}", content, re.DOTALL)
         else:
             head, _, message = content.partition(b"\n\n")
             yield message
