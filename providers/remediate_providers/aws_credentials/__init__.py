@@ -1,0 +1,1 @@
+"""A profile of ``~/.aws/credentials`` as a store."""
