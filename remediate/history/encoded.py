@@ -10,7 +10,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator
 
-from remediate.history.match import WINDOW, Finder, Found, any_case, fit, kept, literal
+from remediate.history.match import WINDOW, Finder, Found, Lazy, any_case, fit, kept, literal
 from remediate.history.multiline import Block
 
 #: Shorter values are too likely to come out of an encoder by chance.
@@ -55,11 +55,11 @@ def hexadecimal(value: bytes, replacement: bytes) -> Iterator[Finder]:
     if len(value) < SHORTEST:
         return
     digits = value.hex().encode("ascii")
-    pattern = re.compile(_BREAK.join(any_case(b"%c" % digit) for digit in digits))
+    pattern = Lazy(lambda: _BREAK.join(any_case(b"%c" % digit) for digit in digits))
     filled = fit(replacement, len(value)).hex().encode("ascii")
 
     def find(data: bytes, start: int, end: int) -> Iterator[Found]:
-        for found in pattern.finditer(data, start, end):
+        for found in pattern.compiled.finditer(data, start, end):
             out = bytearray(found.group())
             new = filled.upper() if out.isupper() else filled
             for digit, place in zip(new, _DIGIT.finditer(found.group()), strict=True):

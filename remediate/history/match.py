@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from remediate.history.model import Needle
 
@@ -104,3 +106,15 @@ def windows(value: bytes, most: int) -> list[bytes]:
         else:
             at += 1
     return found
+
+
+class Lazy:
+    """An expression that is made when it is needed first: most secrets stand nowhere in most forms."""
+
+    def __init__(self, pattern: Callable[[], bytes]) -> None:
+        self._pattern = pattern
+
+    @cached_property
+    def compiled(self) -> re.Pattern[bytes]:
+        """The expression (dot matches all)."""
+        return re.compile(self._pattern(), re.DOTALL)

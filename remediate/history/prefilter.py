@@ -37,8 +37,23 @@ class Prefilter(Protocol):
 
 
 def prefilter(patterns: Sequence[bytes]) -> Prefilter:
-    """The fastest there is for *patterns* (syntax: what hyperscan and `re` share; dot matches all)."""
+    """The fastest there is for *patterns* (syntax: what hyperscan and `re` share; dot matches all).
+
+    The last ones that were asked for are at hand: a rehearsal comes after its scan, and compiling the
+    patterns of a thousand secrets takes seconds.
+    """
+    wanted = tuple(patterns)
+    if not _LAST or _LAST[0][0] != wanted:
+        _LAST[:] = [(wanted, engine(patterns))]
+    return _LAST[0][1].fork()
+
+
+def engine(patterns: Sequence[bytes]) -> Prefilter:
+    """The same, compiled anew: for patterns that are wanted once."""
     return Hyperscan(patterns) if _FAST else Plain(patterns)
+
+
+_LAST: list[tuple[tuple[bytes, ...], Prefilter]] = []
 
 
 class Hyperscan:

@@ -29,7 +29,7 @@ from remediate.history.model import (
 )
 from remediate.history.nesting import Nesting, doomed_trees
 from remediate.history.objects import read_many
-from remediate.history.prefilter import Prefilter, prefilter
+from remediate.history.prefilter import Prefilter, engine
 from remediate.history.repo import Repo
 from remediate.history.stream import Chunk, Cores
 
@@ -200,11 +200,10 @@ def _scan_trees(
 ) -> None:
     length = repo.hex_length // 2
     doomed = sorted({hit.oid for hit in looked.hits if hit.type == "blob"})
-    anchors = matcher.anchors
-    patterns = prefilter([*anchors, *(literal(bytes.fromhex(oid)) for oid in doomed)])
+    ids = engine([literal(bytes.fromhex(oid)) for oid in doomed])
 
     def begin() -> Callable[[str, Iterator[Chunk | Unreadable]], _Trees]:
-        search = _TreeSearch(matcher.fork(), patterns.fork(), len(anchors), doomed, length)
+        search = _TreeSearch(matcher.fork(), ids.fork(), doomed, length)
         return lambda _, chunks: search.look_into(chunks)
 
     parts = cores.each(
@@ -225,10 +224,8 @@ def _scan_trees(
 @dataclass
 class _TreeSearch:
     matcher: Matcher
-    search: Prefilter
-    """The matcher's anchors, then the ids of `doomed`."""
-    anchors: int
-    """How many of the former there are."""
+    ids: Prefilter
+    """For the raw ids of `doomed`."""
     doomed: Sequence[str]
     length: int
     """Bytes of an id."""
@@ -247,14 +244,9 @@ class _TreeSearch:
     def _one(self, chunk: Chunk, found: _Trees) -> None:
         data, length, nesting = chunk.data, self.length, found.nesting
         raws = [bytes.fromhex(oid.decode("ascii")) for oid in chunk.oids]
-        anchors = self.anchors
-        named: set[int] = set()
-        for pattern, end in self.search.hits(data):
-            index = chunk.index(end)
-            if pattern < anchors:
-                named.add(index)
-            else:
-                found.holders.setdefault(raws[index], set()).add(self.doomed[pattern - anchors])
+        for number, end in self.ids.hits(data):
+            found.holders.setdefault(raws[chunk.index(end)], set()).add(self.doomed[number])
+        named = {chunk.index(end) for _, end in self.matcher.prefilter.hits(data)}
         for index in sorted(named):
             if hits := _hits_in_names(chunk, index, self.matcher, length):
                 found.hits += hits

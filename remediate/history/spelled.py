@@ -14,6 +14,7 @@ from remediate.history.match import (
     ALPHANUMERIC,
     Finder,
     Found,
+    Lazy,
     any_case,
     fit,
     literal,
@@ -40,7 +41,7 @@ def finders(value: bytes, replacement: bytes) -> Iterator[Finder]:
         anchors.append(b"".join(_spellings(byte) for byte in value[:_ESCAPED_WINDOW]))
     styles = zip(*map(_escapes, value[:_ESCAPED_WINDOW]), strict=True)
     anchors += map(b"".join, styles)
-    pattern = _Lazy(value)
+    pattern = Lazy(lambda: b"".join(map(_spellings, value)))
 
     def find(data: bytes, start: int, end: int) -> Iterator[Found]:
         for found in pattern.compiled.finditer(data, start, end):
@@ -54,20 +55,6 @@ def finders(value: bytes, replacement: bytes) -> Iterator[Finder]:
             )
 
     yield Finder(tuple(anchors), _LONGEST * len(value) + _LONGEST, find)
-
-
-class _Lazy:
-    """The expression for a secret, made when it is needed first: most never are."""
-
-    def __init__(self, value: bytes) -> None:
-        self._value = value
-        self._compiled: re.Pattern[bytes] | None = None
-
-    @property
-    def compiled(self) -> re.Pattern[bytes]:
-        if self._compiled is None:
-            self._compiled = re.compile(b"".join(map(_spellings, self._value)), re.DOTALL)
-        return self._compiled
 
 
 @lru_cache(maxsize=256)
