@@ -76,6 +76,14 @@ WALLS = {
         ["cli", "demo", "fleet", "record", "testing"],
         "a stage returns what happened; showing it is not its work",
     ),
+    "remediate/clones": (
+        ["cli", "demo", "fleet", "record", "reports", "testing"],
+        "what is done to a clone is shown elsewhere",
+    ),
+    "remediate/prevention": (
+        ["cli", "demo", "fleet", "record", "reports", "stages", "testing"],
+        "hooks and patches know the history, not the pipeline",
+    ),
     "remediate/incident": (
         ["cli", "demo", "fleet", "testing"],
         "the runner speaks to the terminal through a port",

@@ -90,6 +90,18 @@ MEANS: Mapping[Cause, str] = {
     Cause.OTHER: "The server refused it.",
 }
 
+#: What to do about it, for people; nothing for what needs a host's support or is one of many.
+NEXT: Mapping[Cause, str] = {
+    Cause.PROTECTED: "Allow forced pushes to it for a moment (the host's settings), then: remediate resume",
+    Cause.PUSH_PROTECTION: "Look at the host's message (git push), treat that secret too: remediate run "
+    "REPORT with both; or have the host let it pass. Then: remediate resume",
+    Cause.HOOK: "See what the hook wants: git push, or the server's administrator. Then: remediate resume",
+    Cause.STALE: "git fetch, then: remediate resume (their commits are rewritten too)",
+    Cause.PERMISSION: "Have somebody push who may, or get the right. Then: remediate resume",
+    Cause.SIZE: "Have the limit or quota raised for one push. Then: remediate resume",
+    Cause.CHECKED_OUT: "Check out another branch there, or detach it. Then: remediate resume",
+}
+
 #: Patterns over what git and servers say (LC_ALL=C), most telling first. Sources: git's
 #: send-pack.c, receive-pack.c and remote-curl.c; GitHub's GHnnn codes
 #: (https://docs.github.com/en/get-started/using-git/troubleshooting-the-2-gb-push-limit,

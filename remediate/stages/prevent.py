@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from remediate.history.pins import pins
 from remediate.incident.run import Run
+from remediate.prevention import staged
+from remediate.prevention.patches import is_dotenv
+from remediate.stages import rounds
 from remediate.stages.interface import DONE, Result, Stage
 
 
@@ -13,6 +17,9 @@ def act(run: Run) -> Result:
     before = len(run.state.advice)
     for text in _called_for(run):
         run.advise(text)
+    _pinned(run)
+    # What the pre-commit hook looks for, where it was put in already.
+    staged.remember(run.folder.parent.parent, run.state.secrets)
     return Result(DONE, f"{len(run.state.advice) - before} pieces of advice")
 
 
@@ -24,17 +31,19 @@ def more_to_say(run: Run) -> bool:
 def _called_for(run: Run) -> Iterator[str]:
     if (run.state.rehearsed or {}).get("commits_rewritten"):
         yield (
-            "Every other clone still holds the secrets. Ask for a fresh clone; whoever has unpublished "
-            "work rebases it (git rebase --onto NEW OLD) and never merges an old branch back."
+            "Every other clone still holds the secrets. The note for everybody who has one, and the map "
+            "that goes with it: remediate show --commit-map FILE. Whoever has unpublished work runs "
+            "remediate rescue FILE, anybody else clones afresh; nobody merges an old branch back."
         )
-    if any(_is_dotenv(path) for path in _paths(run)):
+    if any(is_dotenv(path) for path in _paths(run)):
         yield (
-            "A .env file was committed. Add it to .gitignore, and keep an .env.example without values."
+            "A .env file was committed. Add it to .gitignore, and keep an .env.example without values: "
+            "remediate prevent proposes both."
         )
     if run.state.secrets:
         yield (
-            "Run a scanner before each commit and on each push (for example gitleaks by pre-commit), "
-            "and switch on push protection where the host has it."
+            "Keep it from coming back: remediate prevent puts in hooks and proposes patches; on a server "
+            "of your own, remediate prevent --server PATH. Switch on push protection where the host has it."
         )
 
 
@@ -42,9 +51,12 @@ def _paths(run: Run) -> set[str]:
     return {loc.path for s in run.state.secrets.values() for loc in s.locations if loc.path}
 
 
-def _is_dotenv(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return name == ".env" or name.startswith(".env.")
+def _pinned(run: Run) -> None:
+    """Name the files that name old commits: they point at what is not there any more."""
+    rehearsal = rounds.together(run)
+    for pin in pins(run.repo, rehearsal.commits if rehearsal is not None else {})[:20]:
+        new = rehearsal.commits[pin.commit] if rehearsal is not None else ""
+        run.advise(f"{pin.path} names the old commit {pin.commit[:12]}; it is {new[:12]} now.")
 
 
 STAGE = Stage("prevent", 90, "Keep it from coming back", act, again=more_to_say)

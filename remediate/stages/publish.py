@@ -237,7 +237,8 @@ def _outcome(ref: PushedRef, old: str) -> Outcome:
     if ref.cause is Cause.HIDDEN:
         return Outcome(Status.MANUAL, summary, ref.why, data=data, manual=_support(ref.name))
     status = Status.UNREACHABLE if ref.cause is Cause.UNREACHABLE else Status.REFUSED
-    return Outcome(status, summary, reason=ref.why, data=data)
+    told = remote.NEXT.get(ref.cause) if ref.cause is not None else None
+    return Outcome(status, summary, reason=f"{ref.why} {told}" if told else ref.why, data=data)
 
 
 def _support(ref: str) -> ManualStep:
