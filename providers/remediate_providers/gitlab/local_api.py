@@ -217,8 +217,9 @@ class Call:
         """``POST`` and ``DELETE /admin/token``."""
         self._admin()
         token = self.state.find(Secret(str(self.body.get("token", ""))))
-        if token is None:
-            raise _says(404, "404 Not Found")
+        reset = token is not None and token.kind not in (tokens.ACCESS, tokens.DEPLOY)
+        if token is None or (reset and not token.works):
+            raise _says(404, {"error": "Not found"})
         if self.request.method == "POST":
             return Reply(200, self.state.shown(token))
         self.state.revoke(token)

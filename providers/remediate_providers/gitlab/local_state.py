@@ -13,13 +13,25 @@ from typing import Any
 
 from remediate.clock import rfc3339
 from remediate.secret import Secret
-from remediate_providers.gitlab.tokens import ACCESS, DEPLOY, RUNNER, TRIGGER
+from remediate_providers.gitlab.tokens import (
+    ACCESS,
+    AGENT,
+    DEPLOY,
+    FEED,
+    MAIL,
+    OAUTH,
+    RUNNER,
+    TRIGGER,
+)
 
 _LETTERS = string.ascii_letters + string.digits
 _FORMS = {
     ACCESS: ("glpat-", 20),
     RUNNER: ("glrt-", 20),
     DEPLOY: ("gldt-", 20),
+    AGENT: ("glagent-", 50),
+    FEED: ("glft-", 20),
+    MAIL: ("glimt-", 25),
 }
 
 
@@ -27,6 +39,8 @@ def make_value(kind: str) -> Secret:
     """A value of that kind which nobody has."""
     if kind == TRIGGER:
         return Secret(f"glptt-{secrets.token_hex(20)}")
+    if kind == OAUTH:
+        return Secret(f"gloas-{secrets.token_hex(32)}")
     prefix, length = _FORMS[kind]
     return Secret(prefix + "".join(secrets.choice(_LETTERS) for _ in range(length)))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from remediate.http import Answer, HttpError
-from remediate.plugins.outcome import Check
+from remediate.plugins.outcome import Check, Evidence
 from remediate.secret import Secret
 from remediate_providers.gitlab.server import HOW, Api, words
 from remediate_providers.gitlab.tokens import ACCESS, RUNNER
@@ -21,6 +21,7 @@ from remediate_providers.rest import mapping
 SELF = "/personal_access_tokens/self"
 VERIFY = "/runners/verify"
 ADMIN = "/admin/token"
+WHICH = "nobody said that it is of GitLab.com: set GITLAB_API_URL to your server, or to https://gitlab.com"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Probe:
     """What GitLab tells of it; empty where it told nothing."""
     revocable: bool = False
     """Whether an administrator's token found it, and so may end it."""
+    elsewhere: bool = False
+    """Whether it is dead, or of another GitLab: nobody said which one it is of."""
 
 
 def look(api: Api, kind: str, token: Secret, *, leaked: bool, patient: bool = True) -> Probe:
@@ -67,6 +70,9 @@ def by_admin(api: Api, token: Secret, *, patient: bool = True) -> Probe:
         if data.get("revoked") is True:
             return Probe(Check(False, (api.seen(f"POST {ADMIN}", "revoked=true"),)), data)
         return Probe(Check(True, seen), data, revocable=True)
+    if answer.status == 404 and isinstance(data.get("message"), dict):
+        # So says the call itself; a server that has no such call says it in another form.
+        return _dead(api, seen)
     return Probe(Check(None, seen, api.refusal(answer, "an administrator's token")))
 
 
@@ -91,10 +97,17 @@ def _by_itself(api: Api, kind: str, token: Secret, *, patient: bool) -> Probe:
     if answer.status == 200 and "id" in data:
         return Probe(Check(True, seen), data)
     if _refused(kind, answer):
-        return Probe(Check(False, seen))
+        return _dead(api, seen)
     if answer.status == 403 and data.get("error") == "insufficient_scope":
         return Probe(Check(True, seen))
     return Probe(Check(None, seen, api.refusal(answer)))
+
+
+def _dead(api: Api, seen: tuple[Evidence, ...]) -> Probe:
+    """It is refused here. That is its death where it is of this GitLab, which somebody has to have said."""
+    if not api.server.assumed or api.vendor.known.get("token_id") is not None:
+        return Probe(Check(False, seen))
+    return Probe(Check(None, seen, f"{api.site.host} refuses it, and {WHICH}"), elsewhere=True)
 
 
 def _refused(kind: str, answer: Answer) -> bool:

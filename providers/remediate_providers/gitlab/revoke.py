@@ -2,10 +2,12 @@
 
 An access token ends itself (``DELETE /personal_access_tokens/self``, any scope since 15.4). A runner's token is reset
 with itself: the new value is dropped at once, and `reissue` asks for another. Deploy and trigger tokens
-can be ended without knowing their project by an administrator of a server of their own alone.
+the like are ended by an administrator of a server of one's own, who need not know whose they are.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from remediate.model import ManualStep
 from remediate.plugins.context import VendorContext
@@ -31,6 +33,7 @@ class Ending:
         self._kind = held.credential.kind
         self._token: Secret | None = token_of(held)
         self._last = Probe(Check(None, reason=NO_VALUE))
+        self._lived = False
         self.host = self._api.site.host
 
     def look(self) -> Check:
@@ -38,14 +41,19 @@ class Ending:
         if self._token is not None:
             known = self._last
             self._last = look(self._api, self._kind, self._token, leaked=True, patient=False)
+            self._lived = self._lived or self._last.check.alive is True
             if not self._last.data:
-                self._last = Probe(self._last.check, known.data, known.revocable)
+                self._last = replace(self._last, data=known.data, revocable=known.revocable)
+            if self._last.elsewhere and self._lived:
+                return Check(False, self._last.check.evidence)
         return self._last.check
 
     def ask(self) -> Asked:
         """By itself, by its id, or as an administrator: the first of these that may."""
         if self._token is None:
             return Asked(status=Status.MANUAL, reason=NO_VALUE)
+        if self._last.elsewhere:
+            return Asked(status=Status.MANUAL, reason=self._last.check.reason)
         if self._kind in (ACCESS, RUNNER) and self._api.vendor.use_leaked:
             by_itself = self._by_itself(self._token)
             if by_itself.accepted or by_itself.status is Status.UNREACHABLE:

@@ -19,6 +19,9 @@ HOW = "set GITLAB_TOKEN to a personal access token of yours with the scope api"
 class Server(Site):
     """One GitLab."""
 
+    assumed: bool = False
+    """Whether nobody said which: GitLab.com then, though the token may be of a server of their own."""
+
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Server:
         """The one that ``GITLAB_API_URL`` names, with or without ``/api/v4``; gitlab.com by default.
@@ -26,7 +29,8 @@ class Server(Site):
         Raises `UsageError`.
         """
         api = base_url(environment, "GITLAB_API_URL", PUBLIC)
-        return cls(api if api.endswith(API) else api + API, words)
+        named = environment.get("GITLAB_API_URL", "").strip()
+        return cls(api if api.endswith(API) else api + API, words, assumed=not named)
 
     @property
     def web(self) -> str:
@@ -54,8 +58,10 @@ def words(answer: Answer) -> str:
     data = mapping(answer)
     message = data.get("message")
     if isinstance(message, dict):
-        message = "; ".join(f"{name} {', '.join(map(str, each))}" if isinstance(each, list) else name
-                            for name, each in message.items())  # fmt: skip
+        message = "; ".join(
+            f"{name} {', '.join(map(str, each)) if isinstance(each, list) else each}"
+            for name, each in message.items()
+        )
     for value in (message, data.get("error_description"), data.get("error")):
         if isinstance(value, str) and value:
             return value

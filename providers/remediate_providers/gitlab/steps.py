@@ -9,13 +9,29 @@ from remediate.model import Json, ManualStep
 from remediate.plugins.provider import Held
 from remediate_providers.gitlab.facts import home_of
 from remediate_providers.gitlab.server import Server
-from remediate_providers.gitlab.tokens import ACCESS, DEPLOY, PART, RUNNER, title
+from remediate_providers.gitlab.tokens import (
+    ACCESS,
+    AGENT,
+    DEPLOY,
+    FEED,
+    MAIL,
+    OAUTH,
+    PART,
+    RUNNER,
+    title,
+)
 from remediate_providers.rest import text_of, texts_of
 
 _WHERE = {
     RUNNER: "The project, group or server that the runner is of: Settings (or Admin), CI/CD, Runners.",
     DEPLOY: "The project or group that it is of: Settings, Repository, Deploy tokens.",
+    AGENT: "The project of the agent: Operate, Kubernetes clusters, the agent, Access tokens.",
+    OAUTH: "Who registered the application: Applications, under their settings, the group's or Admin.",
+    FEED: "Sign in as its owner: Edit profile, Access tokens, Feed token.",
+    MAIL: "Sign in as its owner: Edit profile, Access tokens, Incoming email token.",
 }
+_RENEWED = frozenset({OAUTH, FEED, MAIL})
+"""Those of which there is one at a time: renewing ends the old one and shows the new one."""
 _TRIGGERS = "The project that it is of: Settings, CI/CD, Pipeline trigger tokens."
 
 
@@ -31,7 +47,8 @@ def revoke(server: Server, held: Held, why: str, known: Mapping[str, Json]) -> M
     elif kind == ACCESS:
         click = (_whose(known), "Find it under Active tokens, and click Revoke.")
     else:
-        click = (_WHERE.get(kind, _TRIGGERS), "Find it in the list, and revoke it.")
+        end = "Renew or reset it." if kind in _RENEWED else "Find it in the list, and revoke it."
+        click = (_WHERE.get(kind, _TRIGGERS), end)
         checked = (
             "An administrator's GITLAB_TOKEN can see it (self-managed); else nothing is checked."
         )
@@ -60,10 +77,8 @@ def replace(server: Server, held: Held, why: str, known: Mapping[str, Json]) -> 
             "Create a runner with the tags of the old one, and copy its token.",
         )
     else:
-        click = (
-            _WHERE.get(kind, _TRIGGERS),
-            "Add one with the rights of the old one, and copy it.",
-        )
+        new = "Add one with the rights of the old one, and copy it."
+        click = (_WHERE.get(kind, _TRIGGERS), "Copy the new one." if kind in _RENEWED else new)
     return ManualStep(
         id=f"replace-gitlab-{_short(held)}",
         title=f"Create a new {title(kind)}",

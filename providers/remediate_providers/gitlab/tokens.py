@@ -20,6 +20,10 @@ ACCESS = "gitlab-pat"
 RUNNER = "gitlab-runner-token"
 DEPLOY = "gitlab-deploy-token"
 TRIGGER = "gitlab-trigger-token"
+AGENT = "gitlab-agent-token"
+OAUTH = "gitlab-oauth-secret"
+FEED = "gitlab-feed-token"
+MAIL = "gitlab-incoming-mail-token"
 
 PAGE = "https://gitlab.com/-/user_settings/personal_access_tokens"
 
@@ -33,8 +37,17 @@ KINDS = (
         check="api",
     ),
     Kind(RUNNER, "GitLab runner authentication token", revoke="api", reissue="api", check="api"),
-    Kind(DEPLOY, "GitLab deploy token", revoke="manual", reissue="manual"),
-    Kind(TRIGGER, "GitLab pipeline trigger token", revoke="manual", reissue="manual"),
+    *(
+        Kind(name, title, revoke="api", reissue="manual", page=page, check="api")
+        for name, title, page in (
+            (DEPLOY, "GitLab deploy token", None),
+            (TRIGGER, "GitLab pipeline trigger token", None),
+            (AGENT, "GitLab agent for Kubernetes token", None),
+            (OAUTH, "GitLab OAuth application secret", None),
+            (FEED, "GitLab feed token", PAGE),
+            (MAIL, "GitLab incoming mail token", PAGE),
+        )
+    ),
 )
 
 #: The routable form of GitLab's tokens ends in a dot, a version and a checksum.
@@ -46,6 +59,10 @@ _PATTERNS: Mapping[str, re.Pattern[bytes]] = {
         RUNNER: rf"glrt-[A-Za-z0-9_-]{{20,300}}{_ROUTABLE}",
         DEPLOY: r"gldt-[A-Za-z0-9_-]{20,300}",
         TRIGGER: r"glptt-[0-9a-f]{40}",
+        AGENT: r"glagent-[A-Za-z0-9_-]{50,300}",
+        OAUTH: r"gloas-[0-9a-f]{64}",
+        FEED: r"glft-[A-Za-z0-9_-]{20,300}",
+        MAIL: r"glimt-[A-Za-z0-9_-]{25,300}",
     }.items()
 }
 

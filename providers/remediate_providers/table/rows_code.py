@@ -4,48 +4,7 @@ from __future__ import annotations
 
 from remediate_providers.table.row import Row
 
-_GITLAB = "https://gitlab.com/-/user_settings/personal_access_tokens"
-_OWN = "On a server of your own, the same page under its address."
-#: The routable form of GitLab's tokens ends in a dot, a version and a checksum.
-_ROUTABLE = r"(?:\.[0-9a-z.]{9,16})?"
-
 ROWS = (
-    Row(
-        kind="gitlab-agent-token",
-        title="GitLab agent for Kubernetes token",
-        vendor="gitlab",
-        looks=r"glagent-[A-Za-z0-9_-]{50,}",
-        page=None,
-        where="The project: Operate, Kubernetes clusters, the agent, Access tokens.",
-    ),
-    Row(
-        kind="gitlab-oauth-secret",
-        title="GitLab OAuth application secret",
-        vendor="gitlab",
-        looks=r"gloas-[0-9a-f]{64}",
-        page="https://gitlab.com/-/user_settings/applications",
-        end="Open the application, and renew its secret: that ends the old one.",
-        where=_OWN,
-        checked=False,
-    ),
-    Row(
-        kind="gitlab-feed-token",
-        title="GitLab feed token",
-        vendor="gitlab",
-        looks=r"glft-[A-Za-z0-9_-]{20,}",
-        page=_GITLAB,
-        end="Under Feed token, reset it.",
-        where=_OWN,
-    ),
-    Row(
-        kind="gitlab-incoming-mail-token",
-        title="GitLab incoming mail token",
-        vendor="gitlab",
-        looks=r"glimt-[A-Za-z0-9_-]{25,}",
-        page=_GITLAB,
-        end="Under Incoming email token, reset it.",
-        where=_OWN,
-    ),
     Row(
         kind="gitlab-scim-token",
         title="GitLab SCIM token",

@@ -18,7 +18,7 @@ from remediate_providers.gitlab.local import LocalGitLab
 from remediate_providers.gitlab.local_api import PROJECT_PATH
 from remediate_providers.gitlab.local_state import make_value
 from remediate_providers.gitlab.provider import GitLabProvider
-from remediate_providers.gitlab.tokens import ACCESS, DEPLOY, RUNNER, TRIGGER
+from remediate_providers.gitlab.tokens import ACCESS, KINDS
 from remediate_providers.gitlab.variables import VariablesStore
 
 
@@ -27,11 +27,11 @@ class TestGitLab(ProviderContract):
 
     def ours(self) -> Sequence[Sequence[Found]]:
         routable = Secret(make_value(ACCESS).reveal() + b".01.1a2b3c4d5")
-        values = [make_value(kind) for kind in (ACCESS, RUNNER, DEPLOY, TRIGGER)]
+        values = [make_value(kind.name) for kind in KINDS]
         return [[found(value)] for value in (*values, routable)]
 
     def foreign(self) -> Sequence[Found]:
-        return [found("ghp_" + "a1B2" * 9), found("glft-" + "a1B2" * 5), found("glpat-short")]
+        return [found("ghp_" + "a1B2" * 9), found("glsoat-" + "a1B2" * 5), found("glpat-short")]
 
     def environment(self, base: str) -> Mapping[str, str]:
         return {"GITLAB_API_URL": base, "GITLAB_TOKEN": make_value(ACCESS).reveal_text()}

@@ -10,6 +10,7 @@ from remediate.testing.providers import well_told
 from remediate_providers.gitlab import tokens
 from remediate_providers.gitlab.provider import GitLabProvider
 from remediate_providers.gitlab.reissue import expiry
+from remediate_providers.gitlab.server import Server, words
 from remediate_providers.loopback import Fault
 
 PROVIDER = GitLabProvider()
@@ -94,22 +95,50 @@ def test_where_the_leaked_one_may_not_be_used_a_person_or_an_administrator_ends_
     assert "/api/v4/personal_access_tokens/self" not in [one.path for one in gitlab.requests]
 
 
-@pytest.mark.parametrize("kind", [tokens.DEPLOY, tokens.TRIGGER])
-def test_deploy_and_trigger_tokens_are_an_administrators_or_a_persons(
-    start, around, hold, kind
-) -> None:
+OTHERS = [k.name for k in tokens.KINDS if k.name not in (tokens.ACCESS, tokens.RUNNER)]
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_tokens_are_an_administrators_or_a_persons(start, around, hold, kind) -> None:
     gitlab = start()
     held = hold(gitlab.state.issue(gitlab.bob, kind=kind).value)
     outcome = PROVIDER.revoke([held], around(gitlab.environment()))[held.id]
     assert outcome.status is Status.MANUAL
     assert outcome.manual is not None
-    assert "Settings" in outcome.manual.instructions[0]
+    well_told(outcome.manual)
     gitlab = start(admin=True)
     token = gitlab.state.issue(gitlab.bob, kind=kind)
     held = hold(token.value)
     outcome = PROVIDER.revoke([held], around(gitlab.environment()))[held.id]
     assert outcome.status is Status.DONE
     assert token.revoked
+    again = PROVIDER.revoke([held], around(gitlab.environment()))[held.id]
+    assert again.status is Status.UNCHANGED
+
+
+def test_a_refusal_by_a_gitlab_that_nobody_named_is_no_death(gitlab, around, hold) -> None:
+    held = hold(gitlab.state.issue(gitlab.bob).value)
+    gitlab.state.find(held.values["value"]).dies = 0.0
+    gitlab.state.find(held.values["value"]).revoked = True
+    assert PROVIDER.check(held, around(gitlab.environment())).alive is False
+    unnamed = Server(f"{gitlab.url}/api/v4", words, assumed=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Server, "of", lambda _environment: unnamed)
+        check = PROVIDER.check(held, around(poor(gitlab)))
+        outcome = PROVIDER.revoke([held], around(poor(gitlab)))[held.id]
+        known = around(poor(gitlab), known={"token_id": 7})
+        assert PROVIDER.check(held, known).alive is False, "it was seen alive here before"
+    assert check.alive is None
+    assert "GITLAB_API_URL" in check.reason
+    assert outcome.status is Status.MANUAL
+    assert "GITLAB_API_URL" in outcome.reason
+
+
+def test_which_gitlab_is_meant_is_said_or_assumed() -> None:
+    assert Server.of({}).assumed
+    named = Server.of({"GITLAB_API_URL": "https://git.acme.example/api/v4/"})
+    assert (named.api, named.web) == ("https://git.acme.example/api/v4", "https://git.acme.example")
+    assert not named.assumed
 
 
 # -- replacing it ---------------------------------------------------------------------------------

@@ -158,8 +158,8 @@ def test_a_huge_value_takes_no_long(prefix: str) -> None:
 
 
 def test_a_new_value_is_taken_by_its_shape() -> None:
-    held = hold(sample(BY_KIND["gitlab-feed-token"]))
-    new = Secret("glft-" + "n3W_" * 5)
+    held = hold(sample(BY_KIND["gitlab-scim-token"]))
+    new = Secret("glsoat-" + "n3W_" * 5)
     made = PROVIDER.accept(held, Secret(b"  " + new.reveal() + b"\n"), VENDOR)
     assert made.outcome.status is Status.DONE
     assert made.values == {"value": new}
@@ -167,25 +167,25 @@ def test_a_new_value_is_taken_by_its_shape() -> None:
 
 
 def test_another_kind_of_the_same_vendor_is_taken() -> None:
-    held = hold(sample(BY_KIND["gitlab-feed-token"]))
-    assert PROVIDER.accept(held, Secret("glimt-" + "n3W_" * 7), VENDOR).values
+    held = hold(sample(BY_KIND["gitlab-scim-token"]))
+    assert PROVIDER.accept(held, Secret("glcbt-64_" + "n3W_" * 7), VENDOR).values
 
 
 def test_a_shape_that_is_new_is_taken_and_said() -> None:
-    made = PROVIDER.accept(hold(sample(BY_KIND["gitlab-feed-token"])), Secret("glnew-123"), VENDOR)
+    made = PROVIDER.accept(hold(sample(BY_KIND["gitlab-scim-token"])), Secret("glnew-123"), VENDOR)
     assert made.values
     assert "shape" in str(made.outcome.data["note"])
 
 
 @pytest.mark.parametrize("text", [b"", b" \n"])
 def test_an_empty_value_is_refused(text: bytes) -> None:
-    made = PROVIDER.accept(hold(sample(BY_KIND["gitlab-feed-token"])), Secret(text), VENDOR)
+    made = PROVIDER.accept(hold(sample(BY_KIND["gitlab-scim-token"])), Secret(text), VENDOR)
     assert made.outcome.status is Status.REFUSED
     assert made.values == {}
 
 
 def test_the_old_value_and_another_vendors_are_refused() -> None:
-    old = sample(BY_KIND["gitlab-feed-token"])
+    old = sample(BY_KIND["gitlab-scim-token"])
     made = PROVIDER.accept(hold(old), Secret(old.reveal() + b"\n"), VENDOR)
     assert "leaked one" in made.outcome.reason
     made = PROVIDER.accept(hold(old), sample(BY_KIND["npm-token"]), VENDOR)
@@ -246,7 +246,7 @@ class TestTable(ProviderContract):
 
     def ours(self) -> Sequence[Sequence[Found]]:
         return [
-            [found(sample(BY_KIND[kind]))] for kind in ("gitlab-feed-token", "npm-token", "jwt")
+            [found(sample(BY_KIND[kind]))] for kind in ("gitlab-scim-token", "npm-token", "jwt")
         ]
 
     def environment(self, base: str) -> dict[str, str]:
