@@ -34,6 +34,20 @@ def _doppler(path: str) -> Calls:
 
 
 CALLS = {
+    "google-oauth-token": Calls(
+        base="https://oauth2.googleapis.com",
+        address="GOOGLE_OAUTH_URL",
+        check=Probe(
+            ask=Ask(method="GET", path="/tokeninfo", auth="", query={"access_token": "{value}"}),
+            dead=frozenset({400}),
+            alive_says=('"expires_in"',),
+            dead_says=("invalid_token",),
+            tells={"owner": "email", "scopes": "scope"},
+        ),
+        revoke=Ask(method="POST", path="/revoke", auth="", form={"token": "{value}"}),
+        source="https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke",
+        note="Its refresh token ends with it. Google takes a token that is looked at in the address alone.",
+    ),
     "digitalocean-token": Calls(
         base="https://api.digitalocean.com",
         address="DIGITALOCEAN_API_URL",

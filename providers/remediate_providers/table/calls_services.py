@@ -51,6 +51,29 @@ CALLS = {
         ),
         source="https://platform.openai.com/docs/guides/error-codes",
     ),
+    "openai-admin-key": Calls(
+        base="https://api.openai.com",
+        address="OPENAI_API_URL",
+        check=Probe(
+            ask=Ask(method="GET", path="/v1/organization/admin_api_keys"),
+            alive=frozenset({200, 403}),
+            dead_says=("invalid_api_key", "account_deactivated"),
+        ),
+        lookup=Lookup(
+            ask=Ask(
+                method="GET",
+                path="/v1/organization/admin_api_keys",
+                who="either",
+                query={"limit": "100"},
+            ),
+            entries="data",
+            shows="redacted_value",
+            fits="ends",
+        ),
+        revoke=Ask(method="DELETE", path="/v1/organization/admin_api_keys/{id}", who="either"),
+        own=("OPENAI_ADMIN_KEY",),
+        source="https://platform.openai.com/docs/api-reference/admin-api-keys",
+    ),
     "anthropic-api-key": Calls(
         base="https://api.anthropic.com",
         address="ANTHROPIC_API_URL",
@@ -107,7 +130,42 @@ CALLS = {
         source="https://replicate.com/docs/reference/http#account.get",
     ),
     "groq-api-key": _models("https://api.groq.com", "GROQ_API_URL", "/openai/v1/models"),
-    "openrouter-api-key": _models("https://openrouter.ai", "OPENROUTER_API_URL", "/api/v1/key"),
+    "openrouter-api-key": Calls(
+        base="https://openrouter.ai",
+        address="OPENROUTER_API_URL",
+        check=Probe(ask=Ask(method="GET", path="/api/v1/key"), tells={"owner": "data.label"}),
+        lookup=Lookup(
+            ask=Ask(method="GET", path="/api/v1/keys", who="own"),
+            entries="data",
+            shows="label",
+            fits="ends",
+            id="hash",
+        ),
+        revoke=Ask(method="DELETE", path="/api/v1/keys/{id}", who="own"),
+        own=("OPENROUTER_MANAGEMENT_KEY",),
+        permission="a management key of the same account",
+        source="https://openrouter.ai/docs/features/provisioning-api-keys",
+    ),
+    "fal-api-key": Calls(
+        base="https://api.fal.ai",
+        address="FAL_API_URL",
+        check=Probe(
+            ask=Ask(
+                method="GET",
+                path="/v1/models/pricing",
+                auth="Authorization: Key {}",
+                query={"endpoint_id": "fal-ai/flux/dev"},
+            )
+        ),
+        revoke=Ask(
+            method="DELETE",
+            path="/v1/keys/{id}",
+            auth="Authorization: Key {}",
+            good=frozenset({204}),
+        ),
+        parts=parts.named(r"(?P<id>[a-f0-9-]{36}):[a-f0-9]{32}"),
+        source="kingfisher's rules 1.99",
+    ),
     "discord-webhook-url": Calls(
         base="https://discord.com",
         address="DISCORD_API_URL",

@@ -184,6 +184,8 @@ class RunningTable:
         if ask.who == "nobody":
             return None if "Authorization" in request.headers else True
         sent = _sent(request)
+        if not ask.auth and ask.form is not None:
+            sent += "\n" + "\n".join(request.form().values())
         own = [self._own[name] for name in calls.own]
         if own and own[-1] in sent and ask.who != "leaked":
             return True

@@ -73,7 +73,9 @@ def _one(row: Row, held: Held, vendor: VendorContext, by_hand: ByHand) -> Outcom
         except HttpError as error:
             # The lookup got no answer.
             return _unreachable(held, line.refusal(error), by_hand)
-        seen = _watch(line, accepted=accepted, patient=status is Status.DONE or reason == "")
+        # An address that ends a credential knew it.
+        taken = status is Status.DONE
+        seen = _watch(line, accepted=accepted or taken, patient=taken)
         everything = (*evidence, *seen.evidence)
         if seen.alive is False:
             if status is Status.REFUSED:

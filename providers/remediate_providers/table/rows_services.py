@@ -11,9 +11,17 @@ ROWS = (
         kind="openai-api-key",
         title="OpenAI API key",
         vendor="openai",
-        looks=r"sk-(?:(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20,100}T3BlbkFJ[A-Za-z0-9_-]{20,100}"
+        looks=r"sk-(?:(?:proj|svcacct)-[A-Za-z0-9_-]{20,100}T3BlbkFJ[A-Za-z0-9_-]{20,100}"
         r"|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20})",
         page="https://platform.openai.com/api-keys",
+    ),
+    Row(
+        kind="openai-admin-key",
+        title="OpenAI Admin API key",
+        vendor="openai",
+        looks=r"sk-admin-[A-Za-z0-9_-]{20,100}T3BlbkFJ[A-Za-z0-9_-]{20,100}",
+        page="https://platform.openai.com/settings/organization/admin-keys",
+        end="Find it in the list, and delete it. It could make and delete every key of the organization.",
     ),
     Row(
         kind="anthropic-api-key",
@@ -67,6 +75,14 @@ ROWS = (
         vendor="openrouter",
         looks=r"sk-or-v1-[a-f0-9]{64}",
         page="https://openrouter.ai/settings/keys",
+    ),
+    Row(
+        kind="fal-api-key",
+        title="fal.ai API key",
+        vendor="fal",
+        looks=r"[a-f0-9]{8}(?:-[a-f0-9]{4}){3}-[a-f0-9]{12}:[a-f0-9]{32}",
+        page="https://fal.ai/dashboard/keys",
+        checked=False,
     ),
     Row(
         kind="xai-api-key",
