@@ -13,10 +13,11 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 
 from remediate.errors import RepositoryError
-from remediate.history import gitfiles, packs, reflogs, refmoves, worktrees
+from remediate.history import gitfiles, packs, reflogs, refmoves, refnames, worktrees
 from remediate.history.durable import discard_temporary, replace_file
 from remediate.history.edits import Clean, Edit, Ids
 from remediate.history.guard import Guard, writing
+from remediate.history.largefiles import Store
 from remediate.history.matcher import cleaner
 from remediate.history.model import Applied, Needle, Progress, Rehearsal, no_progress
 from remediate.history.purge import require_removable
@@ -43,14 +44,19 @@ def apply(
     with writing(repo.common_dir) as guard:
         gitfiles.sweep(repo)
         require_removable(repo, rehearsal)
-        moves = refmoves.all_moves(repo, rehearsal.refs, rehearsal.objects)
+        renames = refnames.plan(repo, clean, rehearsal.objects)
+        moves = refmoves.all_moves(repo, rehearsal.refs, rehearsal.objects, renames)
         refmoves.require_unmoved(repo, moves)
-        indexes = list(worktrees.plan(repo, rehearsal.objects, doomed))
+        indexes = list(worktrees.plan(repo, rehearsal.objects, doomed, clean))
         _bring_objects(repo, rehearsal, progress)
+        store = Store(repo, rehearsal.lfs, needles)
+        store.bring()
         progress("moving refs", 0, len(moves))
-        refmoves.carry_out(repo, guard, moves)
-        dropped = _texts(repo, rehearsal, clean)
-        problems = _worktrees(repo, guard, indexes, progress)
+        refnames.write_note(repo, renames)
+        refmoves.carry_out(repo, guard, moves, renames)
+        dropped = _texts(repo, rehearsal, refnames.in_texts(renames, clean))
+        refnames.drop_note(repo)
+        problems = _worktrees(repo, guard, indexes, store, clean, progress)
         if (repo.common_dir / "info" / "refs").exists():
             guard.git(repo.common_dir, "update-server-info")
     return _outcome(repo, rehearsal, clean, dropped, problems)
@@ -103,20 +109,25 @@ def _write(edit: Edit) -> None:
 
 
 def _worktrees(
-    repo: Repo, guard: Guard, indexes: Sequence[worktrees.IndexEdit], progress: Progress
+    repo: Repo,
+    guard: Guard,
+    indexes: Sequence[worktrees.IndexEdit],
+    store: Store,
+    clean: Clean,
+    progress: Progress,
 ) -> list[str]:
     """Checked-out files, then the index that tells which those are; gives what could not be written."""
     problems = []
     for edit in indexes:
         # Only while the index names the old blob is it known which file to clean: files first.
-        for done, file in enumerate(worktrees.files(edit)):
+        for done, file in enumerate(store.files(edit)):
             progress("cleaning checked-out files", done, len(edit.changed))
             try:
                 if not worktrees.clean_file(repo, file):
-                    discard_temporary(file.full)
+                    discard_temporary(file.after.full)
             except OSError as error:
                 problems.append(f"{file.full} could not be written: {error.strerror}")
-        worktrees.write_index(repo, guard, edit)
+        worktrees.write_index(repo, guard, edit, clean)
     return problems
 
 

@@ -14,7 +14,7 @@ import os
 import tarfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +22,7 @@ import pyrage
 
 from remediate.errors import BackupError
 from remediate.history.durable import create, sync_folder, temporary_for
-from remediate.history.model import RefChange
+from remediate.history.refmoves import Move
 
 FORMAT = "remediate.backup/1"
 MANIFEST = "manifest.json"
@@ -38,7 +38,7 @@ class SavedFile:
 
     member: str
     kind: str
-    """``reflog``, ``text`` (of ``.git``), ``index``, ``evidence`` (never put back) or ``worktree``."""
+    """``reflog``, ``text`` (of ``.git``), ``index``, ``lfs``, ``evidence`` (never put back), ``worktree``."""
     tree: str | None
     """The linked worktree's id that `path` belongs to; None for the main one."""
     path: str
@@ -52,6 +52,8 @@ class SavedFile:
     after_size: int = 0
     before: str = ""
     """The blob id before, for ``worktree``."""
+    to: str = ""
+    """Its path after apply, where that is another one."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ class SavedIndex:
     """`remediate.history.worktrees.digest` of the saved one."""
     after: str
     changed: tuple[tuple[str, str, str, str, str, str], ...]
-    """(tag, mode, stage, path, old id, new id) of each entry that gets another id."""
+    """(tag, mode, stage, path, old id, new id) of each entry that gets another id or path."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Old path to new."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,9 @@ class Manifest:
     """The digest of the rehearsal that it was made for (`backup.plan_digest`)."""
     made_at: str
     object_format: str
-    moves: tuple[RefChange, ...]
+    moves: tuple[Move, ...]
+    renames: Mapping[str, str]
+    """Old name to new of every ref that gets another one, branches without a commit included."""
     refs: Mapping[str, str]
     """Every ref and what it was at, moving or not: an id, or ``ref: <name>`` for a symbolic one."""
     added: tuple[str, ...]
@@ -97,7 +103,7 @@ class Manifest:
         return cls(
             **{
                 **plain,
-                "moves": tuple(RefChange(**move) for move in plain["moves"]),
+                "moves": tuple(Move(**move) for move in plain["moves"]),
                 "added": tuple(plain["added"]),
                 "files": tuple(SavedFile(**file) for file in plain["files"]),
                 "indexes": tuple(

@@ -7,7 +7,7 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyrage
@@ -15,16 +15,16 @@ import pyrage
 from remediate.clock import utc_now
 from remediate.errors import BackupError, RepositoryError
 from remediate.history import archive as archives
-from remediate.history import git, gitfiles, packs, reflogs, refmoves, worktrees
+from remediate.history import git, gitfiles, packs, reflogs, refmoves, refnames, worktrees
 from remediate.history.archive import Manifest, Packer, SavedFile, SavedIndex
 from remediate.history.durable import replace_file, sync_folder
 from remediate.history.edits import Clean, Edit, Ids
+from remediate.history.largefiles import Store, place
 from remediate.history.matcher import cleaner
 from remediate.history.model import (
     Backup,
     Needle,
     Progress,
-    RefChange,
     Rehearsal,
     no_progress,
 )
@@ -54,7 +54,9 @@ def back_up(
     plan = plan_digest(rehearsal)
     if archive.exists():
         return _existing(archive, plan)
-    moves = refmoves.all_moves(repo, rehearsal.refs, rehearsal.objects)
+    clean = cleaner(needles)
+    renames = refnames.plan(repo, clean, rehearsal.objects)
+    moves = refmoves.all_moves(repo, rehearsal.refs, rehearsal.objects, renames)
     refmoves.require_unmoved(repo, moves)
     at = {ref.name: (ref.symbolic and f"ref: {ref.symbolic}") or ref.oid for ref in repo.refs()}
     if any(at.get(move.name, repo.null_id) == move.new for move in moves):
@@ -62,7 +64,8 @@ def back_up(
             "The rewrite has begun: a backup made now would not hold what was there before.",
             hint="Go on without one: remediate resume --no-undo",
         )
-    maker = _Maker(repo, rehearsal, cleaner(needles), progress)
+    store = Store(repo, rehearsal.lfs, needles)
+    maker = _Maker(repo, rehearsal, clean, renames, store, progress)
     plain = maker.plain(plan, moves, at)
     temporary, sha256, size = archives.write(archive, plain, recipients)
     made = Backup(str(archive), sha256, size, len(rehearsal.doomed), maker.file_count)
@@ -77,7 +80,7 @@ def back_up(
 
 def plan_digest(rehearsal: Rehearsal) -> str:
     """Which rewrite a rehearsal is, whichever folder it was made in."""
-    moves = [(ref.name, ref.old, ref.new) for ref in rehearsal.refs]
+    moves = [(ref.name, ref.old, ref.new, ref.renamed) for ref in rehearsal.refs]
     plain = json.dumps([sorted(rehearsal.objects.items()), rehearsal.doomed, moves])
     return hashlib.sha256(plain.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -104,10 +107,21 @@ def _existing(archive: Path, plan: str) -> Backup:
 class _Maker:
     """Collects what goes into one archive."""
 
-    def __init__(self, repo: Repo, rehearsal: Rehearsal, clean: Clean, progress: Progress) -> None:
+    def __init__(
+        self,
+        repo: Repo,
+        rehearsal: Rehearsal,
+        clean: Clean,
+        renames: refnames.Renames,
+        store: Store,
+        progress: Progress,
+    ) -> None:
         self._repo = repo
         self._rehearsal = rehearsal
+        self._renames = renames
+        self._store = store
         self._clean = clean
+        self._mended = refnames.in_texts(renames, clean)
         self._progress = progress
         self._packer = Packer()
         self._files: list[SavedFile] = []
@@ -117,27 +131,31 @@ class _Maker:
     def file_count(self) -> int:
         return len(self._files)
 
-    def plain(self, plan: str, moves: Sequence[RefChange], refs: dict[str, str]) -> Iterator[bytes]:
+    def plain(
+        self, plan: str, moves: Sequence[refmoves.Move], refs: Mapping[str, str]
+    ) -> Iterator[bytes]:
         """The archive's bytes: objects first, then files, in the order in which undo wants them."""
         yield from self._pack()
         doomed = frozenset(self._rehearsal.doomed)
         objects = self._rehearsal.objects
         ids = Ids(objects, self._rehearsal.commits)
-        for edit in worktrees.plan(self._repo, objects, doomed):
+        for edit in worktrees.plan(self._repo, objects, doomed, self._clean):
             yield from self._worktree_files(edit)
             self._indexes.append(self._index_words(edit))
         for tree in self._repo.worktrees:
             yield from self._index_files(tree)
-        for log in reflogs.plan(self._repo, objects, doomed, ids, self._clean):
+        for log in reflogs.plan(self._repo, objects, doomed, ids, self._mended):
             yield from self._edit("reflog", log.edit)
-        for text in gitfiles.plan(self._repo, ids, self._clean):
+        for text in gitfiles.plan(self._repo, ids, self._mended):
             yield from self._edit("text", text)
+        yield from self._lfs()
         yield from self._evidence()
         manifest = Manifest(
             plan=plan,
             made_at=utc_now(),
             object_format=self._repo.object_format,
             moves=tuple(moves),
+            renames=dict(self._renames),
             refs=refs,
             added=self._added(),
             files=tuple(self._files),
@@ -185,12 +203,13 @@ class _Maker:
         )
 
     def _worktree_files(self, edit: worktrees.IndexEdit) -> Iterator[bytes]:
-        for file in worktrees.files(edit):
+        for file in self._store.files(edit):
             if not worktrees.holds(self._repo, file, file.old):
                 continue
             found = file.full.lstat()
+            to = "" if file.to is None else os.fsdecode(file.to)
             saved = self._saved(
-                "worktree", edit.tree, file.full, file.root, found, file.new, 0, file.old
+                "worktree", edit.tree, file.full, file.root, found, file.new, 0, file.old, to
             )
             if file.symlink:
                 # What a link says, as a file of its own: nothing is followed on the way back.
@@ -204,14 +223,17 @@ class _Maker:
         successors = {(e.path, e.stage): new for e, new in edit.changed}
         after = (
             worktrees.Entry(
-                e.tag, e.mode, successors.get((e.path, e.stage), e.oid), e.stage, e.path
+                *(e.tag, e.mode, successors.get((e.path, e.stage), e.oid), e.stage),
+                edit.paths.get(e.path, e.path),
             )
             for e in before
         )
+        paths = {os.fsdecode(old): os.fsdecode(new) for old, new in edit.paths.items()}
         changed = tuple(
             (e.tag, e.mode, e.stage, os.fsdecode(e.path), e.oid, new) for e, new in edit.changed
         )
-        return SavedIndex(edit.tree.id, worktrees.digest(before), worktrees.digest(after), changed)
+        digests = worktrees.digest(before), worktrees.digest(after)
+        return SavedIndex(edit.tree.id, *digests, changed, paths)
 
     def _index_files(self, tree: Worktree) -> Iterator[bytes]:
         shared = sorted(tree.git_dir.glob("sharedindex.*"))
@@ -220,6 +242,14 @@ class _Maker:
                 found = path.lstat()
                 saved = self._saved("index", tree, path, tree.git_dir, found)
                 yield from self._whole(saved.member, path, found)
+
+    def _lfs(self) -> Iterator[bytes]:
+        main = self._repo.worktrees[0]
+        for old, new in self._rehearsal.lfs.items():
+            path = place(self._repo.common_dir, old)
+            found = path.lstat()
+            saved = self._saved("lfs", main, path, main.git_dir, found, new)
+            yield from self._whole(saved.member, path, found)
 
     def _evidence(self) -> Iterator[bytes]:
         main = self._repo.worktrees[0]
@@ -252,6 +282,7 @@ class _Maker:
         after: str = "",
         after_size: int = 0,
         before: str = "",
+        to: str = "",
     ) -> SavedFile:
         saved = SavedFile(
             member=f"files/{len(self._files):06}/{os.path.relpath(path, base)}",
@@ -264,6 +295,7 @@ class _Maker:
             after=after,
             after_size=after_size,
             before=before,
+            to=to,
         )
         self._files.append(saved)
         return saved

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from remediate.errors import GitError
-from remediate.history import git
+from remediate.history import git, packs, refnames, within
 from remediate.history.containers.model import MOST_BYTES
 from remediate.history.containers.search import begins
 from remediate.history.matcher import Matcher
@@ -66,12 +66,15 @@ class _Walk:
         try:
             mode = full.lstat().st_mode
             if stat.S_ISLNK(mode):
-                return self.text(where, path, os.fsencode(full.readlink()))
+                return self.text(where, path, _target(full))
             if not stat.S_ISREG(mode):
                 return False
             with full.open("rb") as stream:
                 carried = b""
                 while piece := stream.read(_PIECE):
+                    if not carried and within.bundle(piece):
+                        self.unreadable.append(within.closed(where, path))
+                        break
                     if not carried and begins(piece):
                         # Only whole can it be opened.
                         piece += stream.read(MOST_BYTES)
@@ -87,8 +90,10 @@ class _Walk:
 def scan_files(repo: Repo, matcher: Matcher, *, progress: Progress) -> FilesScanned:
     """Every secret in *repo* that is not in an object."""
     walk = _Walk(repo, matcher, progress)
-    for ref in repo.refs():
-        walk.text("ref", ref.name, ref.name.encode("utf-8", "surrogateescape"))
+    for name in sorted(refnames.names(repo)):
+        walk.text("ref", name, name.encode("utf-8", "surrogateescape"))
+    for full in packs.beside(repo.objects_dir):
+        walk.file("gitfile", os.path.relpath(full, repo.common_dir), full)
     for tree in repo.worktrees:
         for where, full in git_files(tree):
             walk.file(where, os.path.relpath(full, repo.common_dir), full)
@@ -118,6 +123,8 @@ def _sort(inside: tuple[str, ...], name: str) -> str:
         return {"logs": "reflog", "refs": "ref", "hooks": "hook"}[top]
     if top == "packed-refs":
         return "ref"
+    if top.startswith(("index", "sharedindex.")):
+        return "index"
     return "config" if top.startswith("config") else "gitfile"
 
 
@@ -147,7 +154,9 @@ def _index(walk: _Walk, tree: Worktree) -> Iterator[tuple[bytes, str]]:
     """Path and blob of each entry; paths are looked through on the way."""
     for row in git.run(tree.git_dir, "ls-files", "-s", "-z").split(b"\0")[:-1]:
         facts, _, name = row.partition(b"\t")
-        walk.text("index", os.fsdecode(name), name)
+        if not walk.text("index", os.fsdecode(name), b"\n".join(name.split(b"/"))):
+            # It runs over several names, none of which holds it: nothing can take it out of them.
+            walk.text("path", os.fsdecode(name), name)
         mode, oid, _ = facts.decode("ascii").split(" ")
         if mode != "160000":
             yield name, oid
@@ -156,18 +165,34 @@ def _index(walk: _Walk, tree: Worktree) -> Iterator[tuple[bytes, str]]:
 def _tracked_file(walk: _Walk, root: Path, name: bytes, oid: str) -> None:
     path, full = os.fsdecode(name), root / os.fsdecode(name)
     before = len(walk.hits)
-    if walk.file("worktree", path, full) and _blob_id(walk.repo, full) != oid:
+    if walk.file("worktree", path, full) and not _as_recorded(walk.repo, full, oid):
         # Somebody's work in progress, or it came through a filter: it is named, never changed.
         walk.hits[before:] = [
             FileHit(hit.needle, "modified", hit.path, hit.encoding) for hit in walk.hits[before:]
         ]
 
 
+def _as_recorded(repo: Repo, full: Path, oid: str) -> bool:
+    """Whether a file is what its index entry says, or the LFS object that that one points at."""
+    if _blob_id(repo, full) == oid:
+        return True
+    stored = repo.common_dir / "lfs" / "objects"
+    if full.is_symlink() or not stored.is_dir():
+        return False
+    digest = hashlib.sha256(full.read_bytes()).hexdigest()
+    return (stored / digest[:2] / digest[2:4] / digest).is_file()
+
+
 def _blob_id(repo: Repo, full: Path) -> str:
-    content = os.fsencode(full.readlink()) if full.is_symlink() else full.read_bytes()
+    content = _target(full) if full.is_symlink() else full.read_bytes()
     digest = hashlib.new(repo.object_format, usedforsecurity=False)
     digest.update(b"blob %d\0" % len(content) + content)
     return digest.hexdigest()
+
+
+def _target(link: Path) -> bytes:
+    # Path.readlink would tidy it: "./a//b" is not "a/b".
+    return os.readlink(os.fsencode(link))  # noqa: PTH115
 
 
 def _other_repository(walk: _Walk, root: Path, folder: Path) -> None:

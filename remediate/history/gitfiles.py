@@ -12,16 +12,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from remediate.history import packs
 from remediate.history.durable import TEMPORARY
 from remediate.history.edits import Clean, Edit, Ids
 from remediate.history.guard import NAME as GUARD_FILE
+from remediate.history.refnames import NOTE
 from remediate.history.repo import PSEUDO_REFS, Repo
 
 #: Folders that have a reader and writer of their own, or whose files are named by their content.
-_OTHER_FOLDERS = frozenset({"objects", "refs", "logs", "lfs", "worktrees"})
+_OTHER_FOLDERS = frozenset({"objects", "refs", "logs", "worktrees"})
 #: Within ``modules``, whose repositories are other ones: their settings and logs may hold a secret too.
-_OTHERS_OWN = frozenset({"objects", "refs", "lfs"})
-_OTHER_FILES = frozenset({*PSEUDO_REFS, "index", "packed-refs", "shallow", GUARD_FILE})
+_OTHERS_OWN = frozenset({"objects", "refs"})
+_OTHER_FILES = frozenset({*PSEUDO_REFS, "index", "packed-refs", "shallow", GUARD_FILE, NOTE})
 
 #: Files in which git keeps ids of commits to go on from.
 _ID_FILES = frozenset({"FETCH_HEAD"})
@@ -46,11 +48,19 @@ def plan(repo: Repo, ids: Ids, clean: Clean) -> Iterator[Edit]:
 
 def text_files(repo: Repo) -> Iterator[Path]:
     """Every such file of every worktree's git directory, whether it has to change or not."""
+    # What it borrows from is not to be mended but to be found.
+    yield from (path for path in packs.beside(repo.objects_dir) if "alternates" not in path.name)
     for tree in repo.worktrees:
         for folder, folders, names in os.walk(tree.git_dir):
             inside = Path(folder).relative_to(tree.git_dir).parts
             skipped = (
-                _OTHER_FOLDERS if not inside else _OTHERS_OWN if inside[0] == "modules" else ()
+                _OTHER_FOLDERS
+                if not inside
+                else _OTHERS_OWN
+                if inside[0] == "modules"
+                else ("objects",)
+                if inside == ("lfs",)
+                else ()
             )
             folders[:] = sorted(name for name in folders if name not in skipped)
             for name in sorted(names):

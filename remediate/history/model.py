@@ -80,12 +80,26 @@ class FileHit:
 
     needle: str
     where: str
-    """``ref``, ``reflog``, ``index``, ``config``, ``hook``, ``gitfile``; ``worktree`` for a tracked file
+    """``ref``, ``reflog``, ``index``, ``config``, ``hook``, ``gitfile``; ``submodule`` for the objects of
+    one; ``path`` for one that holds it across several names; ``worktree`` for a tracked file
     as it was committed or staged, ``modified`` for one that is not, ``untracked``."""
     path: str
     """As it is shown: relative to the git directory or to the work tree's root, a ref's name for
     ``ref``; a secret in it is replaced."""
     encoding: str
+
+
+@dataclass(frozen=True)
+class LfsObject:
+    """What becomes of an LFS object with a secret in it."""
+
+    new: str
+    """The successor's id: SHA-256 in hex, as that of the old one."""
+    needle: str
+    """A secret that it holds."""
+    size_before: int
+    size: int
+    """Bytes."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,8 @@ class Scan:
     searched: Searched
     graph: Graph = field(default_factory=Graph, compare=False, repr=False)
     """How the objects hang together, as it was seen on the way."""
+    lfs: Mapping[str, LfsObject] = field(default_factory=dict)
+    """LFS objects with a secret in them, by id, and what becomes of each."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +137,14 @@ class Place:
 
 @dataclass(frozen=True)
 class RefChange:
-    """A ref that moves. Full name; `old` and `new` are ids of what it points at directly."""
+    """A ref that moves or gets another name. `old` and `new` are ids of what it points at directly."""
 
     name: str
+    """Full; of a renamed one the name that it gets."""
     old: str
     new: str
+    renamed: bool = False
+    """Whether it is called otherwise before. That name holds a secret, or a replaced object's id."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +186,8 @@ class Rehearsal:
     """How many distinct blobs get a new content."""
     messages: tuple[str, ...] = ()
     """Notes for people: ids named in messages that were not mapped, and the like."""
+    lfs: Mapping[str, str] = field(default_factory=dict)
+    """Old id to new id of LFS objects. An LFS server keeps the old ones: they are to be removed there."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back. No secret in it."""

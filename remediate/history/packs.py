@@ -23,12 +23,14 @@ PARTS = (".pack", ".rev", ".bitmap", ".mtimes", ".keep", ".promisor", ".idx")
 
 _COPY_SIZE = 1 << 20
 
+#: git prune takes away folders of this name too, should nobody come back here.
+STAGING = "tmp_objdir-remediate"
+
 
 @contextlib.contextmanager
 def staging(repo: Repo) -> Iterator[Path]:
     """An empty object directory inside *repo*'s; gone afterwards. One at a time (`guard.writing`)."""
-    # git prune takes away folders of this name too, should nobody come back here.
-    folder = repo.objects_dir / "tmp_objdir-remediate"
+    folder = repo.objects_dir / STAGING
     _remove_tree(folder)
     (folder / "pack").mkdir(parents=True)
     try:
@@ -91,6 +93,31 @@ def loose_objects(objects: Path) -> Iterator[Path]:
         for path in sorted(fan_out.iterdir()):
             if len(path.name) in (38, 62) and set(path.name) <= set("0123456789abcdef"):
                 yield path
+
+
+#: What git writes to by these names is not finished; a git that was killed leaves it there.
+_UNFINISHED = ("tmp_", ".tmp-")
+#: Files of a cache or an index: ids and numbers, no text.
+_NO_TEXT = (".pack", ".idx", ".rev", ".bitmap", ".mtimes", ".graph")
+
+
+def beside(objects: Path) -> Iterator[Path]:
+    """Files in an object directory that hold no objects but text: ``info/packs``, marks of packs…"""
+    for folder in (objects, objects / "info", objects / "pack"):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.name.startswith((*_UNFINISHED, "multi-pack-index", "commit-graph")):
+                continue
+            if path.is_file() and not path.is_symlink() and path.suffix not in _NO_TEXT:
+                yield path
+
+
+def unfinished(objects: Path) -> Iterator[Path]:
+    """Files and folders of objects that some git began to write and has not finished, or never will."""
+    if objects.is_dir():
+        for folder in (objects, objects / "pack", *sorted(objects.glob("[0-9a-f][0-9a-f]"))):
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                if path.name.startswith(_UNFINISHED) and path.name != STAGING:
+                    yield path
 
 
 def loose_path(objects: Path, oid: str) -> Path:

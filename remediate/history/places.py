@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeAlias
 
 from remediate.history import texts
 from remediate.history.containers.search import PACKED
+from remediate.history.matcher import Matcher
 from remediate.history.model import Hit, Place, Scan
 from remediate.history.objects import read_many
 from remediate.history.plan import Plan
@@ -36,21 +38,34 @@ class Line:
 
 
 def places(
-    directory: Path, scan: Scan, plan: Plan, done: Rewritten, clean: Callable[[bytes], bytes]
+    directory: Path,
+    scan: Scan,
+    plan: Plan,
+    done: Rewritten,
+    matcher: Matcher,
+    notes: Set[str] = frozenset(),
 ) -> tuple[Place, ...]:
-    """Every place, the oldest commit's first. *clean* keeps secrets out of the names that are told."""
+    """Every place, the oldest commit's first; *notes* are the commits that hold notes, not files."""
     lines = _lines(directory, [hit for hit in scan.hits if hit.type == "blob"])
-    teller = _Teller(done, clean)
+    teller = _Teller(done, matcher.replace)
     found: list[Place] = []
     for commit in plan.commits:
-        for path, blob in _new_files(commit, plan, done, lines):
+        where = "note" if commit in notes else "file"
+        for path, entry, new in _new_files(commit, plan, done, lines):
             found += [
-                teller.place("file", commit, path, line.told, line.needle, line.encoding)
-                for line in blob
+                teller.place(where, commit, path, line.told, line.needle, line.encoding)
+                for line in new
             ]
+            if plan.holding and (named := _in_name(entry, matcher)):
+                found += [teller.place("path", commit, path, None, *hit) for hit in named]
+    held = _held(plan)
     for hit in scan.hits:
         if hit.type in ("commit", "tag"):
             found += _in_text(hit, done, teller)
+        elif hit.type == "blob" and hit.oid not in held:
+            # Staged, tagged by itself, or forgotten: no commit has it.
+            found.append(teller.place("object", None, None, None, hit.needle, hit.encoding))
+    found += [Place(f.needle, f.where, None, f.path, None, f.encoding) for f in scan.file_hits]
     # By time; of one second, parents first: they were found in that order.
     return tuple(sorted(dict.fromkeys(found), key=_when))
 
@@ -139,10 +154,30 @@ def _line(hit: Hit, content: bytes, at: int) -> Line:
     return Line(hit.needle, hit.encoding, number, sha256(text).digest())
 
 
+_NewFile: TypeAlias = tuple[bytes, Entry, list[Line]]
+"""A path, what is there, and the lines by which a secret stands there more often than before."""
+
+
+def _held(plan: Plan) -> set[str]:
+    """Doomed objects that some commit has."""
+    held: set[str] = set()
+    pending = [plan.graph.trees[commit] for commit in plan.commits]
+    while pending:
+        tree = pending.pop()
+        if tree not in held:
+            held.add(tree)
+            pending.extend(plan.graph.doomed_trees.get(tree, ()))
+    return held
+
+
+def _in_name(entry: Entry, matcher: Matcher) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((m.needle.id, m.encoding) for m in matcher.find(entry.name)))
+
+
 def _new_files(
     commit: str, plan: Plan, done: Rewritten, lines: Mapping[bytes, tuple[Line, ...]]
-) -> Iterator[tuple[bytes, list[Line]]]:
-    """Paths at which *commit* has a secret more often than each of its parents, and where."""
+) -> Iterator[_NewFile]:
+    """What *commit* has and each of its parents has not, as far as it leads to a secret."""
     graph = plan.graph
     parents = [graph.trees[p] for p in graph.parents[commit] if p in graph.trees]
     yield from _compare(b"", graph.trees[commit], parents, done.entries, lines)
@@ -154,7 +189,7 @@ def _compare(
     parents: Sequence[str | None],
     entries: Mapping[str, tuple[Entry, ...]],
     lines: Mapping[bytes, tuple[Line, ...]],
-) -> Iterator[tuple[bytes, list[Line]]]:
+) -> Iterator[_NewFile]:
     if tree in parents:
         return
     beside = [{entry.name: entry for entry in entries.get(p or "", ())} for p in parents]
@@ -163,12 +198,15 @@ def _compare(
         if any(other is not None and other.oid == entry.oid for other in others):
             continue
         if entry.folder:
+            if not any(others):
+                yield prefix + entry.name, entry, []
             below = [o.oid.hex() if o is not None and o.folder else None for o in others]
             yield from _compare(prefix + entry.name + b"/", entry.oid.hex(), below, entries, lines)
         else:
             before = [lines.get(other.oid, ()) for other in others if other is not None]
-            if new := _more(lines.get(entry.oid, ()), before):
-                yield prefix + entry.name, new
+            new = _more(lines.get(entry.oid, ()), before)
+            if new or not before:
+                yield prefix + entry.name, entry, new
 
 
 def _more(now: Sequence[Line], before: Sequence[Sequence[Line]]) -> list[Line]:
@@ -190,11 +228,16 @@ def _more(now: Sequence[Line], before: Sequence[Sequence[Line]]) -> list[Line]:
 
 
 def _in_text(hit: Hit, done: Rewritten, teller: _Teller) -> Iterator[Place]:
-    """Places in the text of a commit or tag: its message, or the people it names."""
+    """Places in the text of a commit or tag: its message, its name, or the people it names."""
     content = done.contents.get(hit.oid, b"")
     head = len(content) - len(texts.message(content))
     commit = hit.oid if hit.type == "commit" else None
-    for where in dict.fromkeys(
-        f"{hit.type}-message" if offset >= head else "author" for offset in hit.offsets
-    ):
+
+    def sort(offset: int) -> str:
+        line = content[content.rfind(b"\n", 0, offset) + 1 :]
+        return (
+            f"{hit.type}-message" if offset >= head else "ref" if line[:4] == b"tag " else "author"
+        )
+
+    for where in dict.fromkeys(map(sort, hit.offsets)):
         yield teller.place(where, commit, None, None, hit.needle, hit.encoding)

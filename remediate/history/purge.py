@@ -6,14 +6,15 @@ Never ``git gc`` or ``git prune``: those drop what other people may still be loo
 
 from __future__ import annotations
 
-import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 from remediate.errors import RepositoryError
-from remediate.history import git, packs
+from remediate.history import git, largefiles, packs, within
+from remediate.history.borrowers import require_no_borrower
 from remediate.history.durable import sync_folder
 from remediate.history.guard import Guard, writing
 from remediate.history.model import Progress, Purged, Rehearsal, no_progress
@@ -34,9 +35,10 @@ def purge(repo: Repo, rehearsal: Rehearsal, *, progress: Progress = no_progress)
     """
     require_removable(repo, rehearsal)
     doomed = frozenset(rehearsal.doomed)
-    if not doomed:
+    if not doomed and not rehearsal.lfs:
         return Purged(0, 0)
     with writing(repo.common_dir) as guard:
+        largefiles.remove(repo, rehearsal.lfs)
         require_unused(repo, doomed)
         rewritten, kept = remove(repo, guard, doomed, progress)
     left = packs.types(repo, rehearsal.doomed)
@@ -58,26 +60,7 @@ def require_removable(repo: Repo, rehearsal: Rehearsal) -> None:
             "git config --unset extensions.preciousObjects",
         )
     quarantine = Path(rehearsal.quarantine).resolve()
-    if found := [path for path in borrowers(repo) if path.resolve() != quarantine]:
-        raise RepositoryError(
-            f"{found[0]} borrows objects from this repository; removing some would break it.",
-            hint=f"Make it stand alone: cd '{found[0]}' && git repack -a -d && "
-            'rm "$(git rev-parse --git-path objects/info/alternates)"',
-        )
-
-
-def borrowers(repo: Repo) -> list[Path]:
-    """Repositories that borrow from *repo*, as far as they lie beside it or within it.
-
-    git keeps no list of them; these are where ``git clone --shared`` and submodules usually are.
-    """
-    ours = repo.objects_dir.resolve()
-    root = repo.work_tree or repo.common_dir
-    return [
-        git_dir.parent if git_dir.name == ".git" else git_dir
-        for git_dir in _neighbours(repo, root)
-        if ours in _borrowed(git_dir / "objects")
-    ]
+    require_no_borrower(repo.common_dir, repo.work_tree, but=quarantine)
 
 
 def require_unused(repo: Repo, doomed: Set[str]) -> None:
@@ -138,6 +121,7 @@ def remove(
             clean |= _rewrite_pack(repo, guard, index, [oid for oid in order if oid not in ids])
             rewritten += 1
         _remove_loose(repo, ids)
+        _remove_abandoned(repo)
         if not affected:
             break
     if rewritten and (repo.objects_dir / "info" / "packs").exists():
@@ -212,6 +196,14 @@ def _remove_headless(repo: Repo) -> None:
                 index.with_suffix(suffix).unlink(missing_ok=True)
 
 
+def _remove_abandoned(repo: Repo) -> None:
+    """Take away what a git that died long ago was writing: it may hold anything, and nobody wants it."""
+    for path in packs.unfinished(repo.objects_dir):
+        if within.abandoned(path):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            sync_folder(path.parent)
+
+
 def _remove_loose(repo: Repo, ids: Set[str]) -> None:
     touched = set()
     for path in packs.loose_objects(repo.objects_dir):
@@ -244,22 +236,3 @@ def _holder(repo: Repo, oid: str) -> str:
 def _user(repo: Repo, doomed: Set[str]) -> str:
     """Who needs a doomed object, where a ref tells; for people."""
     return next((ref.name for ref in repo.refs() if ref.oid in doomed), "a ref, reflog or index")
-
-
-def _neighbours(repo: Repo, root: Path) -> Iterator[Path]:
-    with contextlib.suppress(OSError):
-        for entry in sorted(root.parent.iterdir()):
-            if entry != root and entry.is_dir():
-                yield entry / ".git"
-                yield entry
-    modules = repo.common_dir / "modules"
-    if modules.is_dir():
-        yield from (config.parent for config in modules.rglob("config"))
-
-
-def _borrowed(objects: Path) -> list[Path]:
-    try:
-        lines = (objects / "info" / "alternates").read_bytes().splitlines()
-        return [(objects / os.fsdecode(line)).resolve() for line in lines]
-    except (OSError, ValueError):
-        return []

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from remediate.errors import BusyError, GitError, RepositoryError
 from remediate.history import git
+from remediate.history.borrowers import require_no_borrower
 
 #: Files of one id (or ``ref: …``) beside HEAD that git itself writes in a worktree's git directory,
 #: and that ``update-ref`` can move (gitglossary(7), "pseudoref"). FETCH_HEAD holds many: a file to us.
@@ -236,6 +237,12 @@ def require_rewritable(repo: Repo, *, midway: bool = False) -> None:
             "some would break them.",
             hint="Make those clones stand alone (git repack -a -d in each), then: "
             "git config --unset extensions.preciousObjects",
+        )
+    require_no_borrower(repo.common_dir, repo.work_tree)
+    if repo.ref_format != "files":
+        raise RepositoryError(
+            f"This repository keeps its refs as a {repo.ref_format}; their logs can't be rewritten here.",
+            hint="git refs migrate --ref-format=files (git 2.46 or newer).",
         )
     for keep in sorted((repo.objects_dir / "pack").glob("*.keep")):
         raise RepositoryError(

@@ -198,17 +198,10 @@ class _Entries:
 def _renamed(
     entries: Sequence[trees.Entry], new: Mapping[str, str], matcher: Matcher
 ) -> list[trees.Entry]:
-    """*entries* with new ids, and without a secret in a name; no two come to have one name."""
-    names = {entry.name: matcher.replace(entry.name) for entry in entries}
-    taken = {name for name, clean in names.items() if name == clean}
-    changed = []
-    for entry in entries:
-        name = clean = names[entry.name]
-        number = 1
-        while name != entry.name and name in taken:
-            number += 1
-            name = b"%s-%d" % (clean, number)
-        taken.add(name)
-        oid = entry.oid.hex()
-        changed.append(trees.Entry(entry.mode, name, bytes.fromhex(new.get(oid, oid))))
-    return changed
+    """*entries* with new ids, and without a secret in a name."""
+    names = trees.new_names([entry.name for entry in entries], matcher.replace)
+    return [
+        trees.Entry(entry.mode, names[entry.name], bytes.fromhex(new.get(oid, oid)))
+        for entry in entries
+        for oid in (entry.oid.hex(),)
+    ]

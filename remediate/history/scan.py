@@ -7,18 +7,20 @@ is known which trees are doomed.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from remediate.history import trees
+from remediate.history import largefiles, trees, within
 from remediate.history.files import scan_files
 from remediate.history.graph import Graph
 from remediate.history.inventory import Inventory, Stretch, listed
 from remediate.history.match import Match, literal
 from remediate.history.matcher import Matcher
 from remediate.history.model import (
+    FileHit,
     Hit,
     Needle,
     Progress,
@@ -30,7 +32,7 @@ from remediate.history.model import (
 from remediate.history.nesting import Nesting, doomed_trees
 from remediate.history.objects import read_many
 from remediate.history.prefilter import Prefilter, engine
-from remediate.history.repo import Repo
+from remediate.history.repo import Repo, open_repo
 from remediate.history.stream import Chunk, Cores
 
 
@@ -39,19 +41,45 @@ def scan(repo: Repo, needles: Sequence[Needle], *, progress: Progress = no_progr
 
     What could not be read is in the result, by name, never passed over.
     """
-    matcher = Matcher(needles)
+    stored = largefiles.find(repo.common_dir, needles)
+    matcher = Matcher((*needles, *largefiles.pointers(stored)))
+    looked, there = _objects(repo, matcher, progress)
+    files = scan_files(repo, matcher, progress=progress)
+    inner, closed = _in_submodules(repo, matcher)
+    return Scan(
+        hits=tuple(sorted(looked.hits, key=lambda h: (h.type, h.oid, h.needle, h.encoding))),
+        file_hits=(*files.hits, *inner),
+        unreadable=(
+            *out_of_reach(repo),
+            *(*there.unreadable, *looked.unreadable, *files.unreadable, *closed),
+        ),
+        searched=Searched(there.count, sum(there.bytes.values()), files.searched, matcher.forms),
+        graph=looked.graph,
+        lfs=stored,
+    )
+
+
+def _objects(repo: Repo, matcher: Matcher, progress: Progress) -> tuple[_Looked, Inventory]:
+    """What the objects of *repo* hold, and how many there are."""
     looked, there = _Looked(), Inventory()
     with Cores(repo.common_dir) as cores:
         folders = _scan_texts(cores, repo.common_dir, there, matcher, looked, progress)
         _scan_trees(repo, cores, there, folders, matcher, looked, progress)
-    files = scan_files(repo, matcher, progress=progress)
-    return Scan(
-        hits=tuple(sorted(looked.hits, key=lambda h: (h.type, h.oid, h.needle, h.encoding))),
-        file_hits=files.hits,
-        unreadable=(*out_of_reach(repo), *there.unreadable, *looked.unreadable, *files.unreadable),
-        searched=Searched(there.count, sum(there.bytes.values()), files.searched, matcher.forms),
-        graph=looked.graph,
-    )
+    return looked, there
+
+
+def _in_submodules(repo: Repo, matcher: Matcher) -> tuple[list[FileHit], list[Unreadable]]:
+    """What the objects of sub-modules hold: named, for each is a repository of its own."""
+    hits: dict[FileHit, None] = {}
+    unreadable: list[Unreadable] = []
+    for git_dir in within.submodules(repo):
+        inner = open_repo(git_dir)
+        looked, there = _objects(inner, matcher, no_progress)
+        path = os.path.relpath(git_dir, repo.common_dir)
+        hits |= dict.fromkeys(FileHit(h.needle, "submodule", path, h.encoding) for h in looked.hits)
+        found = (*out_of_reach(inner), *there.unreadable, *looked.unreadable)
+        unreadable += [Unreadable(f"{path}: {thing.what}", thing.reason) for thing in found]
+    return list(hits), unreadable
 
 
 def out_of_reach(repo: Repo) -> Iterator[Unreadable]:
@@ -60,6 +88,9 @@ def out_of_reach(repo: Repo) -> Iterator[Unreadable]:
         yield Unreadable("history before the clone's beginning", "the clone is shallow")
     if repo.partial:
         yield Unreadable("objects left at the remote", "the clone is partial")
+    if (folder := largefiles.elsewhere(repo)) is not None:
+        yield Unreadable(f"LFS objects in {folder}", "they are outside of the repository")
+    yield from within.unfinished(repo)
     for path in repo.alternates:
         if not path.is_dir():
             yield Unreadable(f"alternate {path}", "the folder it names can't be read")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from remediate.errors import GitError
@@ -57,7 +57,32 @@ def subtrees(chunk: bytes | memoryview, start: int, end: int, length: int) -> li
     return _SUBTREE[length].findall(chunk, start, end)
 
 
+def new_names(names: Iterable[bytes], clean: Callable[[bytes], bytes]) -> dict[bytes, bytes]:
+    """What each of the *names* in one folder becomes, in git's order; no two come to be one name."""
+    wanted = {name: clean(name) for name in names}
+    taken = {name for name, new in wanted.items() if name == new}
+    chosen: dict[bytes, bytes] = {}
+    for name, new in wanted.items():
+        if name != new:
+            # What a rule of one's own puts in may be anything; git takes none of these for a name.
+            new = new.replace(b"/", b"_").replace(b"\0", b"_")
+            if new.lower() in (b"", b".", b"..", b".git"):
+                new = b"_" + new
+            name_, number = new, 1
+            while new in taken:
+                number += 1
+                new = b"%s-%d" % (name_, number)
+            taken.add(new)
+        chosen[name] = new
+    return chosen
+
+
+def sort_key(name: bytes, folder: bool) -> bytes:
+    """By which git orders the entries of a tree: a folder sorts as if it ended in ``/``."""
+    return name + b"/" if folder else name
+
+
 def serialise(entries: Iterable[Entry]) -> bytes:
     """A tree's bytes. The entries are put in git's order: a folder sorts as if it ended in ``/``."""
-    ordered = sorted(entries, key=lambda e: e.name + b"/" if e.folder else e.name)
+    ordered = sorted(entries, key=lambda e: sort_key(e.name, e.folder))
     return b"".join(b"%s %s\0%s" % (e.mode, e.name, e.oid) for e in ordered)

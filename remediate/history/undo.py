@@ -14,13 +14,22 @@ import pyrage
 
 from remediate.errors import BackupError
 from remediate.history import archive as archives
-from remediate.history import git, gitfiles, packs, reflogs, refmoves, worktrees
+from remediate.history import (
+    git,
+    gitfiles,
+    largefiles,
+    packs,
+    reflogs,
+    refmoves,
+    refnames,
+    worktrees,
+)
 from remediate.history.archive import Manifest, SavedFile, SavedIndex
 from remediate.history.backup import plan_digest
 from remediate.history.durable import discard_temporary, replace_file, replace_symlink, sync_file
 from remediate.history.edits import Ids
 from remediate.history.guard import Guard, writing
-from remediate.history.model import Progress, RefChange, Rehearsal, Undone, no_progress
+from remediate.history.model import Progress, Rehearsal, Undone, no_progress
 from remediate.history.purge import remove, require_removable
 from remediate.history.repo import Repo, Worktree
 
@@ -66,11 +75,11 @@ def undo(
             return _Undoing(repo, guard, manifest, rehearsal, back, progress).run(stream, identity)
 
 
-def _moves_back(repo: Repo, moves: Sequence[RefChange]) -> list[RefChange]:
+def _moves_back(repo: Repo, moves: Sequence[refmoves.Move]) -> list[refmoves.Move]:
     """Each move the other way; ORIG_HEAD and its like only where they are still where apply put them."""
     now = {ref.name: ref.oid for ref in repo.refs()}
     return [
-        RefChange(move.name, move.new, move.old)
+        move.back
         for move in moves
         if not refmoves.passing(move.name) or now.get(move.name) in (move.old, move.new)
     ]
@@ -85,7 +94,7 @@ class _Undoing:
         guard: Guard,
         manifest: Manifest,
         rehearsal: Rehearsal,
-        back: Sequence[RefChange],
+        back: Sequence[refmoves.Move],
         progress: Progress,
     ) -> None:
         self._repo = repo
@@ -105,7 +114,7 @@ class _Undoing:
             waiting = self._objects(members)
             for name, content in waiting:
                 if not refs_done:
-                    refmoves.carry_out(self._repo, self._guard, self._back)
+                    self._refs()
                     refs_done = True
                 file = saved.get(name)
                 if file is not None and file.kind != "evidence":
@@ -118,6 +127,11 @@ class _Undoing:
         if (self._repo.common_dir / "info" / "refs").exists():
             self._guard.git(self._repo.common_dir, "update-server-info")
         return Undone(len(self._back), restored, tuple(self._left_alone))
+
+    def _refs(self) -> None:
+        names = {new: old for old, new in self._manifest.renames.items()}
+        refmoves.carry_out(self._repo, self._guard, self._back, names)
+        refnames.drop_note(self._repo)
 
     def _objects(self, members: Iterator[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[bytes]]]:
         """Take in the doomed objects' pack; gives the members that follow it."""
@@ -168,6 +182,12 @@ class _Undoing:
             return self._checked_out(file, root, content)
         if file.kind == "index":
             return self._index(file, tree, path, content)
+        if file.kind == "lfs":
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, iter(lambda: content.read(_CHUNK), b""), mode=file.mode)
+            largefiles.remove(self._repo, [file.after])
+            return True
         return self._text(file, path, content.read())
 
     def _text(self, file: SavedFile, path: Path, before: bytes) -> bool:
@@ -197,20 +217,31 @@ class _Undoing:
         return reflogs.rewrite(Path(file.path), later, old, frozenset(), ids, bytes).edit.after
 
     def _checked_out(self, file: SavedFile, root: Path, content: IO[bytes]) -> bool:
+        to = os.fsencode(file.to) if file.to else None
         edit = worktrees.FileEdit(
-            root, os.fsencode(file.path), file.symlink, file.after, file.before
+            root, os.fsencode(file.path), file.symlink, file.after, file.before, to
         )
-        if worktrees.holds(self._repo, edit, file.before):
-            return True
-        if not worktrees.holds(self._repo, edit, file.after):
+        cleaned = edit.after
+        if _inside(root, os.fsdecode(cleaned.path)) is None:
             self._left_alone.append(file.path)
             return False
+        if not worktrees.holds(self._repo, edit, file.before):
+            in_the_way = to is not None and os.path.lexists(edit.full)
+            if in_the_way or not worktrees.holds(self._repo, cleaned, file.after):
+                self._left_alone.append(file.to or file.path)
+                return False
+            self._put_back(file, edit, content)
+        if to is not None and worktrees.holds(self._repo, cleaned, file.after):
+            worktrees.remove_file(root, cleaned.full)
+        return True
+
+    def _put_back(self, file: SavedFile, edit: worktrees.FileEdit, content: IO[bytes]) -> None:
+        edit.full.parent.mkdir(parents=True, exist_ok=True)
         if file.symlink:
             replace_symlink(edit.full, os.fsdecode(content.read()))
         else:
             replace_file(edit.full, iter(lambda: content.read(_CHUNK), b""), mode=file.mode)
             os.utime(edit.full, ns=(file.modified, file.modified))
-        return True
 
     def _index(self, file: SavedFile, tree: Worktree, path: Path, content: IO[bytes]) -> bool:
         if path.name != "index":
@@ -280,9 +311,11 @@ def _backwards(
     old: Mapping[tuple[bytes, str, str], str] = {
         (os.fsencode(path), stage, new): before for _, _, stage, path, before, new in words.changed
     }
-    keys = ((entry, (entry.path, entry.stage, entry.oid)) for entry in now)
+    paths = {os.fsencode(new): os.fsencode(before) for before, new in words.paths.items()}
+    keys = ((entry, (paths.get(entry.path, entry.path), entry.stage, entry.oid)) for entry in now)
     changed = tuple((entry, old[key]) for entry, key in keys if key in old)
-    return worktrees.IndexEdit(tree, changed)
+    gone = {entry.path for entry, _ in changed}
+    return worktrees.IndexEdit(tree, changed, {p: to for p, to in paths.items() if p in gone})
 
 
 def _inside(root: Path, path: str) -> Path | None:

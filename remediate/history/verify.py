@@ -38,6 +38,9 @@ _WHERE = {"blob": "file", "commit": "commit-message", "tag": "tag-message", "tre
 _ENTRY = {length: re.compile(rb"[0-7]+ ([^\0]+)\0.{%d}" % length, re.DOTALL) for length in (20, 32)}
 _BLOCK = 256
 
+#: Files in the object directory that are git's own, in a format of its own.
+_NO_TEXT = frozenset({".pack", ".idx", ".rev", ".bitmap", ".mtimes"})
+
 _PROGRESS_EVERY = 2000
 
 
@@ -64,6 +67,8 @@ def verify(repo: Repo, needles: Sequence[Needle], *, progress: Progress = no_pro
     folders = {tree.git_dir for tree in repo.worktrees} | {repo.common_dir}
     for folder in sorted(folders):
         _files(folder, "gitfile", repo, reader, seen, progress)
+    _beside_objects(repo, reader, seen)
+    _submodules(repo, reader, seen, progress)
     for tree in repo.worktrees:
         if tree.path is not None:
             _files(tree.path, "worktree", repo, reader, seen, progress)
@@ -308,6 +313,7 @@ def _files(
 ) -> None:
     """Every file below *root* but git's object files and what is git's in a work tree."""
     skipped = {repo.common_dir / "objects", root / ".git"}
+    skipped |= {head.parent / "objects" for head in (repo.common_dir / "modules").rglob("HEAD")}
 
     def failed(error: OSError) -> None:
         path = reader.shown(os.path.relpath(error.filename, root))
@@ -330,6 +336,9 @@ def _files(
                 reason = error.strerror or "unreadable"
                 seen.unreadable.append(Unreadable(f"{where} {reader.shown(path)}", reason))
                 continue
+            if content[:4] in (b"# v2", b"# v3") and content[4:16] == b" git bundle\n":
+                reason = "it is a bundle: a history in one file, which is not looked into"
+                seen.unreadable.append(Unreadable(f"{where} {reader.shown(path)}", reason))
             closed: list[str] = []
             found = reader.find(content, closed) | reader.find(os.fsencode(path))
             if closed:
@@ -338,7 +347,43 @@ def _files(
             _note(found, where, path, reader, seen)
 
 
+def _submodules(repo: Repo, reader: Reader, seen: _Seen, progress: Progress) -> None:
+    """The objects of every repository that lies within this one's git directory."""
+    for head in sorted((repo.common_dir / "modules").rglob("HEAD")):
+        folder = head.parent
+        if not (folder / "objects").is_dir():
+            continue
+        path, inner = os.path.relpath(folder, repo.common_dir), _Seen()
+        _objects(folder, _every_object(folder, inner), reader, inner, progress)
+        seen.objects += inner.objects
+        seen.bytes += inner.bytes
+        for found in inner.remnants:
+            remnant = Remnant(found.needle, "submodule", found.encoding, found.object, path)
+            seen.remnants[remnant] = None
+        for thing in inner.unreadable:
+            seen.unreadable.append(Unreadable(f"{path}: {thing.what}", thing.reason))
+
+
+def _beside_objects(repo: Repo, reader: Reader, seen: _Seen) -> None:
+    """Text beside the objects, and objects that were never finished: nobody can look into those."""
+    root = repo.common_dir / "objects"
+    for folder in (root, root / "info", root / "pack"):
+        for full in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if full.name.startswith(("multi-pack-index", "commit-graph")):
+                continue
+            if full.is_file() and full.suffix not in _NO_TEXT:
+                _note(reader.find(full.read_bytes()), "gitfile", str(full), reader, seen)
+    for full in sorted((*root.glob("tmp_*"), *root.glob("pack/*tmp*"), *root.glob("??/tmp_*"))):
+        path = reader.shown(os.path.relpath(full, repo.common_dir))
+        seen.unreadable.append(
+            Unreadable(
+                path, "a git that is at work, or was killed, has not finished it; remove it then"
+            )
+        )
+
+
 def _content(full: Path) -> bytes:
     if full.is_symlink():
-        return os.fsencode(full.readlink())
+        # Path.readlink would tidy it: "./a//b" is not "a/b".
+        return os.readlink(os.fsencode(full))  # noqa: PTH115
     return full.read_bytes() if full.is_file() else b""

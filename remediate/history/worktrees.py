@@ -11,13 +11,20 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from remediate.errors import RepositoryError
-from remediate.history import git
-from remediate.history.durable import replace_file, replace_symlink, sync_file, temporary_for
+from remediate.history import git, trees
+from remediate.history.durable import (
+    replace_file,
+    replace_symlink,
+    sync_file,
+    sync_folder,
+    temporary_for,
+)
+from remediate.history.edits import Clean
 from remediate.history.guard import Guard
 from remediate.history.repo import Repo, Worktree
 
@@ -45,11 +52,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class IndexEdit:
-    """An index that names objects which are replaced."""
+    """An index that names objects which are replaced, or paths with a secret in them."""
 
     tree: Worktree
     changed: tuple[tuple[Entry, str], ...]
-    """Each entry that names one, with the new id."""
+    """Each entry that gets another id or path, with its id from then on."""
+    paths: Mapping[bytes, bytes] = field(default_factory=dict)
+    """Old path to new of those that get another one."""
 
     @property
     def path(self) -> Path:
@@ -66,11 +75,21 @@ class FileEdit:
     symlink: bool
     old: str
     new: str
+    to: bytes | None = None
+    """Its path from then on, where that is another one."""
+    content: bytes | None = field(default=None, repr=False)
+    """What it will hold where that is not what git has for it: an LFS object, and not its pointer."""
 
     @property
     def full(self) -> Path:
         """Where it is."""
         return self.root / os.fsdecode(self.path)
+
+    @property
+    def after(self) -> FileEdit:
+        """The file as it will be, as one that has nothing more to change."""
+        path = self.path if self.to is None else self.to
+        return FileEdit(self.root, path, self.symlink, self.new, self.new)
 
 
 def entries(tree: Worktree) -> Iterator[Entry]:
@@ -87,7 +106,9 @@ def digest(found: Iterable[Entry]) -> str:
     return hashlib.sha256(b"\0".join(sorted(entry.line for entry in found))).hexdigest()
 
 
-def plan(repo: Repo, objects: Mapping[str, str], doomed: Set[str]) -> Iterator[IndexEdit]:
+def plan(
+    repo: Repo, objects: Mapping[str, str], doomed: Set[str], clean: Clean
+) -> Iterator[IndexEdit]:
     """What becomes of each index that has to change. *objects* says old id to new id.
 
     Raises `RepositoryError` where an index names an object that goes and has no successor.
@@ -96,17 +117,43 @@ def plan(repo: Repo, objects: Mapping[str, str], doomed: Set[str]) -> Iterator[I
         if not (tree.git_dir / "index").is_file():
             continue
         changed = []
-        for entry in entries(tree):
-            if entry.oid not in doomed:
+        found = list(entries(tree))
+        paths = renamed({entry.path for entry in found}, clean)
+        for entry in found:
+            if entry.oid not in doomed and entry.path not in paths:
                 continue
-            if entry.oid not in objects:
+            if entry.oid in doomed and entry.oid not in objects:
                 raise RepositoryError(
                     f"{os.fsdecode(entry.path)} was staged after the preview and holds the secret.",
                     hint="Run the preview again: it will know that file too.",
                 )
-            changed.append((entry, objects[entry.oid]))
-        if changed or _forgotten(tree, doomed):
-            yield IndexEdit(tree, tuple(changed))
+            changed.append((entry, objects.get(entry.oid, entry.oid)))
+        if changed or _forgotten(tree, doomed, clean) or _told(tree, clean):
+            yield IndexEdit(tree, tuple(changed), paths)
+
+
+def renamed(paths: Collection[bytes], clean: Clean) -> dict[bytes, bytes]:
+    """Old path to new of those that hold a secret in a name, as the rewritten trees have them."""
+    joined = b"\n".join(sorted(paths))
+    if clean(joined) == joined:
+        return {}
+    within: dict[bytes, dict[bytes, bool]] = {}
+    for path in paths:
+        parts = path.split(b"/")
+        for depth, name in enumerate(parts):
+            folder = within.setdefault(b"/".join(parts[:depth]), {})
+            folder[name] = depth < len(parts) - 1
+    names = {
+        folder: trees.new_names(
+            sorted(there, key=lambda name: trees.sort_key(name, there[name])), clean
+        )
+        for folder, there in within.items()
+    }
+    new = {}
+    for path in paths:
+        parts = path.split(b"/")
+        new[path] = b"/".join(names[b"/".join(parts[:n])][name] for n, name in enumerate(parts))
+    return {path: to for path, to in new.items() if path != to}
 
 
 def naming(tree: Worktree, oids: Set[str]) -> IndexEdit:
@@ -122,7 +169,8 @@ def files(edit: IndexEdit) -> Iterator[FileEdit]:
         return
     for entry, new in edit.changed:
         if entry.stage == "0" and entry.mode in _FILES:
-            yield FileEdit(edit.tree.path, entry.path, entry.mode == _SYMLINK, entry.oid, new)
+            link, to = entry.mode == _SYMLINK, edit.paths.get(entry.path)
+            yield FileEdit(edit.tree.path, entry.path, link, entry.oid, new, to)
 
 
 def holds(repo: Repo, file: FileEdit, oid: str) -> bool:
@@ -150,19 +198,41 @@ def clean_file(repo: Repo, file: FileEdit) -> bool:
 
     Raises OSError where it can't be written.
     """
-    if holds(repo, file, file.new):
-        return True
-    if not holds(repo, file, file.old):
-        return False
-    if file.symlink:
-        replace_symlink(file.full, os.fsdecode(b"".join(blob(repo, file.new))))
-    else:
-        replace_file(file.full, blob(repo, file.new))
+    after = file.after
+    if not holds(repo, after, file.new):
+        if not holds(repo, file, file.old):
+            return False
+        if file.to is not None:
+            if os.path.lexists(after.full) or _behind_symlink(file.root, after.full):
+                return False
+            after.full.parent.mkdir(parents=True, exist_ok=True)
+        if file.symlink:
+            replace_symlink(after.full, os.fsdecode(b"".join(blob(repo, file.new))))
+        else:
+            mode = stat.S_IMODE(file.full.lstat().st_mode)
+            chunks = blob(repo, file.new) if file.content is None else [file.content]
+            replace_file(after.full, chunks, mode=mode)
+    if file.to is not None and holds(repo, file, file.old):
+        remove_file(file.root, file.full)
     return True
 
 
-def write_index(repo: Repo, guard: Guard, edit: IndexEdit) -> None:
-    """Give the changed entries their new ids, all at once, everything else of the index kept."""
+def remove_file(root: Path, full: Path) -> None:
+    """Take a file away, and the folders below *root* that are empty without it."""
+    full.unlink()
+    folder = full.parent
+    while folder != root and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+    sync_folder(folder)
+
+
+def write_index(repo: Repo, guard: Guard, edit: IndexEdit, clean: Clean = bytes) -> None:
+    """Give the changed entries their new ids and paths, all at once, everything else of the index kept.
+
+    What else the index remembers of folders goes where *clean* would change it: git finds it again.
+    """
+    shared = [path for path in _shared(edit.tree) if _holds(path, clean)]
     draft = temporary_for(edit.path)
     lock = edit.path.with_name("index.lock")
     with guard.expecting([edit.path, draft]):
@@ -170,10 +240,12 @@ def write_index(repo: Repo, guard: Guard, edit: IndexEdit) -> None:
         try:
             shutil.copyfile(edit.path, draft)
             shutil.copymode(edit.path, draft)
-            _change(repo, guard, edit, draft)
+            _change(repo, guard, edit, draft, bool(shared), clean)
             sync_file(draft)
             draft.replace(lock)
             lock.replace(edit.path)
+            for path in shared:
+                path.unlink()
         except BaseException:
             draft.unlink(missing_ok=True)
             lock.unlink(missing_ok=True)
@@ -210,7 +282,9 @@ def blob_id(repo: Repo, size: int, chunks: Iterable[bytes]) -> str:
     return algorithm.hexdigest()
 
 
-def _change(repo: Repo, guard: Guard, edit: IndexEdit, draft: Path) -> None:
+def _change(
+    repo: Repo, guard: Guard, edit: IndexEdit, draft: Path, split: bool, clean: Clean
+) -> None:
     # Flags can only be set in a work tree; where there is none, any folder stands for it.
     root = edit.tree.path or repo.objects_dir
     environment = {
@@ -232,20 +306,56 @@ def _change(repo: Repo, guard: Guard, edit: IndexEdit, draft: Path) -> None:
                 accept=codes,
             )
 
-    changed = [entry for entry, _ in edit.changed]
-    update(
-        *("-z", "--index-info"),
-        paths=(Entry(e.tag, e.mode, new, e.stage, e.path).line for e, new in edit.changed),
-    )
+    changed = [
+        Entry(e.tag, e.mode, new, e.stage, edit.paths.get(e.path, e.path))
+        for e, new in edit.changed
+    ]
+    # Mode 0 takes a path out, with all its stages; what takes its place may lie in its way.
+    # A folder's name, too, stands in the index: in what git remembers of its tree.
+    old = dict.fromkeys((*sorted(edit.paths), *_folders(edit.paths)))
+    gone = (Entry("", "0", repo.null_id, "0", path).line for path in old)
+    update("-z", "--index-info", paths=[*gone, *(entry.line for entry in changed)])
     # A replaced entry has lost its flags.
     skipped = (e.path for e in changed if e.tag in "Ss")
     assumed = (e.path for e in changed if e.tag.islower())
     update("-z", "--skip-worktree", "--stdin", paths=skipped)
     update("-z", "--assume-unchanged", "--stdin", paths=assumed)
     update("--clear-resolve-undo")
+    if split:
+        update("--no-split-index")
+        update("--split-index")
+    if _holds(draft, clean):
+        update("--no-untracked-cache")
+        update("--force-untracked-cache")
     if edit.tree.path is not None and not _filters(repo):
         # So that plumbing, too, sees at once that the cleaned files are as their entries say.
         update("-q", "--unmerged", "--ignore-missing", "--refresh", codes=(0, 1))
+
+
+def _folders(paths: Mapping[bytes, bytes]) -> list[bytes]:
+    """Folders on the way to *paths* whose own name changes."""
+    found: dict[bytes, None] = {}
+    for old, new in paths.items():
+        parts = list(zip(old.split(b"/"), new.split(b"/"), strict=True))[:-1]
+        for depth, (name, to) in enumerate(parts):
+            if name != to:
+                found[b"/".join(part for part, _ in parts[: depth + 1])] = None
+    return list(found)
+
+
+def _shared(tree: Worktree) -> list[Path]:
+    """The shared parts of a split index, those that are used no more included."""
+    return sorted(tree.git_dir.glob("sharedindex.*"))
+
+
+def _holds(path: Path, clean: Clean) -> bool:
+    content = path.read_bytes()
+    return clean(content) != content
+
+
+def _told(tree: Worktree, clean: Clean) -> bool:
+    """Whether a secret stands in what an index remembers beside its entries."""
+    return any(_holds(path, clean) for path in (tree.git_dir / "index", *_shared(tree)))
 
 
 def _filters(repo: Repo) -> bool:
@@ -253,11 +363,11 @@ def _filters(repo: Repo) -> bool:
     return bool(git.run(repo.common_dir, "config", "--get-regexp", r"^filter\.", accept=(0, 1)))
 
 
-def _forgotten(tree: Worktree, doomed: Set[str]) -> bool:
-    """Whether the index remembers, of conflicts long resolved, blobs that go."""
+def _forgotten(tree: Worktree, doomed: Set[str], clean: Clean) -> bool:
+    """Whether the index remembers, of conflicts long resolved, blobs that go or paths with a secret."""
     raw = git.run(tree.git_dir, "ls-files", "--resolve-undo", "-z")
-    rows = (row.split(b" ") for row in raw.split(b"\0") if row)
-    return any(row[1].decode("ascii", "replace") in doomed for row in rows)
+    rows = [row.split(b" ") for row in raw.split(b"\0") if row]
+    return clean(raw) != raw or any(row[1].decode("ascii", "replace") in doomed for row in rows)
 
 
 def _behind_symlink(root: Path, path: Path) -> bool:

@@ -165,7 +165,8 @@ def snapshot() -> Callable[[Path], dict[str, object]]:
 
     def git(where: Path, *arguments: str) -> bytes:
         done = subprocess.run(["git", *arguments], cwd=where, check=False, capture_output=True)
-        assert done.returncode in (0, 1), (arguments, done.stderr)
+        bare = b"must be run in a work tree" in done.stderr
+        assert done.returncode in (0, 1) or bare, (arguments, done.stderr)
         return done.stdout
 
     def take(path: Path) -> dict[str, object]:
@@ -176,6 +177,9 @@ def snapshot() -> Callable[[Path], dict[str, object]]:
             for line in git(path, "worktree", "list", "--porcelain").splitlines()
             if line.startswith(b"worktree ")
         ]
+        # A work tree whose git directory is elsewhere is listed by that.
+        if not git(path, "rev-parse", "--is-bare-repository").startswith(b"true"):
+            trees = [path if tree == common else tree for tree in trees]
         state: dict[str, object] = {
             "refs": git(path, "for-each-ref", "--format=%(refname) %(objectname) %(symref)"),
             "objects": set(git(path, "cat-file", "--batch-all-objects", "--batch-check").split()),
@@ -187,7 +191,7 @@ def snapshot() -> Callable[[Path], dict[str, object]]:
             for file in _walk(common)
             if file.is_file() and not _volatile(file.relative_to(common))
         }
-        for tree in trees:
+        for tree in (tree for tree in trees if tree.is_dir()):
             # Refreshes the index, as people's own "git status" does.
             state[f"status {tree}"] = git(tree, "status", "--porcelain", "-z", "--ignored")
             state[f"head {tree}"] = git(tree, "rev-parse", "-q", "--verify", "HEAD")
@@ -306,7 +310,14 @@ def _build_busy(root: Path, secret: str) -> None:
     side = lab.worktree(root / "side", "--detach", leak)
     side.write({"config.yml": f"token: {secret} # staged\n"})
     side.git("add", "config.yml")
-    lab.commit({"skipped": f"{secret} skipped\n", "assumed": f"{secret} assumed\n"})
+    lab.commit(
+        {
+            "skipped": f"{secret} skipped\n",
+            "assumed": f"{secret} assumed\n",
+            f"keys/{secret}/a": "1\n",
+            f"keys/{secret}/b": f"{secret}\n",
+        }
+    )
     lab.git("update-index", "--skip-worktree", "skipped")
     lab.git("update-index", "--assume-unchanged", "assumed")
     (lab.path / "skipped").unlink()
@@ -315,6 +326,13 @@ def _build_busy(root: Path, secret: str) -> None:
     lab.write({"config.yml": f"token: {secret}\nmine: 1\n", "notes.txt": f"mine: {secret}\n"})
     lab.raw("blob", b"unreachable and clean, loose")
     lab.raw("blob", f"unreachable, {secret}".encode())
+    lab.git("branch", f"fix/{secret}", "main")
+    lab.git("update-ref", f"refs/remotes/origin/fix/{secret}", "clean")
+    lab.git("symbolic-ref", "refs/heads/alias", f"refs/heads/fix/{secret}")
+    stored = f"{secret}\n".encode() * 3
+    name = hashlib.sha256(stored).hexdigest()
+    (lab.path / ".git/lfs/objects" / name[:2] / name[2:4]).mkdir(parents=True)
+    (lab.path / ".git/lfs/objects" / name[:2] / name[2:4] / name).write_bytes(stored)
     address = f"https://me:{secret}@example.com/r.git"
     (lab.path / ".git/FETCH_HEAD").write_text(f"{leak}\t\tbranch 'main' of {address}\n")
     lab.git("config", "remote.origin.url", address)
@@ -324,6 +342,7 @@ def _build_busy(root: Path, secret: str) -> None:
 _CHANGES = (
     "os.rename",
     "os.remove",
+    "os.rmdir",
     "os.mkdir",
     "os.link",
     "os.symlink",

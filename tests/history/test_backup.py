@@ -47,7 +47,8 @@ def test_it_holds_what_a_person_without_remediate_needs(busy: Any, tmp_path: Pat
     assert set(ids.split()) == set(busy.rehearsal.doomed)
     manifest = Manifest.from_json((out / "manifest.json").read_bytes())
     assert made.objects == len(busy.rehearsal.doomed) and made.files == len(manifest.files)
-    assert {c.name: c.old for c in busy.rehearsal.refs}.items() <= manifest.refs.items()
+    names = {name.replace(busy.secret, "REMOVED-test"): old for name, old in manifest.refs.items()}
+    assert {c.name: c.old for c in busy.rehearsal.refs}.items() <= names.items()
     kinds = {(file.kind, file.tree, file.path) for file in manifest.files}
     assert {
         ("reflog", None, "logs/refs/stash"),

@@ -40,7 +40,15 @@ def test_texts_are_cleaned_wherever_they_are(lab: Any) -> None:
 
 def test_what_has_a_reader_of_its_own_is_not_touched(lab: Any) -> None:
     names = [
-        *("objects/info/x", "refs/heads/x", "logs/HEAD", "index", "packed-refs", "ORIG_HEAD"),
+        *(
+            "objects/info/alternates",
+            "objects/aa/x",
+            "refs/heads/x",
+            "logs/HEAD",
+            "index",
+            "packed-refs",
+            "ORIG_HEAD",
+        ),
         *("lfs/objects/aa/x", "modules/sub/objects/aa/x", "modules/sub/refs/heads/x", "x.lock"),
     ]
     for name in names:

@@ -13,8 +13,9 @@ import pytest
 from remediate.errors import RepositoryError
 from remediate.history import packs
 from remediate.history.apply import apply
+from remediate.history.borrowers import borrowers
 from remediate.history.model import Needle
-from remediate.history.purge import borrowers, purge
+from remediate.history.purge import purge
 from remediate.history.rehearse import rehearse
 from remediate.history.repo import open_repo
 
@@ -183,12 +184,12 @@ def test_precious_objects_are_refused(busy: Any) -> None:
 def test_a_clone_beside_it_that_borrows_is_named(busy: Any) -> None:
     busy.lab.git("clone", "-q", "--shared", "--no-checkout", ".", "../borrower")
     borrower = busy.lab.path.parent / "borrower"
-    assert borrowers(busy.repo) == [borrower]
+    assert borrowers(busy.repo.common_dir, busy.repo.work_tree) == [borrower]
     with pytest.raises(RepositoryError, match="borrower") as caught:
         apply(busy.repo, busy.rehearsal, busy.needles)
     standing_alone = caught.value.hint.partition(": ")[2]
     subprocess.run(["bash", "-euc", standing_alone], check=True, capture_output=True)
-    assert borrowers(busy.repo) == []
+    assert borrowers(busy.repo.common_dir, busy.repo.work_tree) == []
     apply(busy.repo, busy.rehearsal, busy.needles)
     purge(busy.repo, busy.rehearsal)
     subprocess.run(["git", "fsck"], cwd=borrower, check=True, capture_output=True)

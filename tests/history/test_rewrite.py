@@ -217,7 +217,7 @@ def test_secrets_in_messages_people_and_tags(lab: Lab, token: Needle) -> None:
     assert outer.startswith(b"object " + look.result.objects[lab.git("rev-parse", "v1")].encode())
     assert b"\ntag v2\n" in outer
     where = {place.where for place in look.result.places}
-    assert where == {"commit-message", "author", "tag-message"}
+    assert where == {"commit-message", "author", "tag-message", "reflog"}
     assert TOKEN not in str(look.result)
 
 
@@ -260,8 +260,13 @@ def test_a_secret_in_a_file_name_is_replaced_without_collision(
     )
     git.run(look.where, "fsck", "--strict", "--no-dangling", new)
     assert secret not in str(look.result)
-    # The index and the work tree still have the old names: told, not hidden.
-    assert {(r.where, r.path) for r in look.result.remnants} == {
+    # The index and the work tree have the old names too, and get the new ones.
+    assert look.result.remnants == ()
+    assert {(p.where, p.path) for p in look.result.places} == {
+        ("path", "REMOVED-x.txt"),
+        ("path", "REMOVED-x"),
+        ("path", "REMOVED-x/REMOVED-x"),
+        ("index", "index"),
         ("index", "REMOVED-x.txt"),
         ("index", "REMOVED-x/REMOVED-x"),
     }
@@ -388,7 +393,7 @@ def test_replace_refs_and_grafts_are_no_input(lab: Lab, token: Needle) -> None:
     look = Look(lab, token)
     assert set(look.result.commits) == {two}
     assert look.result.messages == (
-        f"refs/replace/{two} stood for a commit that was rewritten: it replaces nothing any more.",
+        f"refs/replace/{look.result.commits[two]}: what stands in for a rewritten object follows it.",
     )
     assert f"parent {one}".encode() in look.new(two)
 
