@@ -22,6 +22,14 @@ class Graph:
     """Tag to what it points at."""
     doomed_trees: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Tree that holds or reaches a secret, to the doomed blobs and trees right within it."""
+    links: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Tree with a gitlink to a commit of this very repository that is affected, to those commits."""
+
+    def affected(self, holding: Iterable[str]) -> set[str]:
+        """The commits *holding* a secret, those whose tree is doomed, and all that descend from them."""
+        direct = set(holding)
+        direct.update(c for c, tree in self.trees.items() if tree in self.doomed_trees)
+        return self.descendants(direct)
 
     def children(self) -> dict[str, list[str]]:
         """Commit to the commits whose parent it is."""

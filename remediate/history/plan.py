@@ -35,9 +35,8 @@ def plan(scan: Scan) -> Plan:
     graph = scan.graph
     holding = frozenset(hit.oid for hit in scan.hits)
     blobs = sorted({hit.oid for hit in scan.hits if hit.type == "blob"})
-    direct = {hit.oid for hit in scan.hits if hit.type == "commit"}
-    direct.update(c for c, tree in graph.trees.items() if tree in graph.doomed_trees)
-    commits = in_order(sorted(graph.descendants(direct)), graph.parents)
+    affected = graph.affected(hit.oid for hit in scan.hits if hit.type == "commit")
+    commits = in_order(sorted(affected), graph.parents)
     trees = _inner_first(graph)
     tags = _doomed_tags(graph, {*blobs, *trees, *commits}, holding)
     return Plan(tuple(blobs), tuple(trees), tuple(commits), tuple(tags), holding, graph)

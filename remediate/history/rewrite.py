@@ -57,7 +57,7 @@ def rewrite(
     work = _Work(directory, plan, matcher, writer, progress)
     ids = texts.Ids(named)
     work.blobs()
-    work.trees()
+    work.trees([tree for tree in plan.trees if tree not in work.late])
     work.commits(ids)
     work.tags(ids)
     return work.done
@@ -73,6 +73,10 @@ class _Work:
         self._matcher = matcher
         self._writer = writer
         self._progress = progress
+        self._entries = _Entries()
+        self._rows: dict[bytes, str] = {}
+        self._before = self._trees_before()
+        self.late = _linked(plan)
 
     def _each(self, oids: Sequence[str], step: str) -> Iterator[tuple[str, bytes]]:
         for number, read in enumerate(read_many(self._directory, oids)):
@@ -96,15 +100,15 @@ class _Work:
                 self.done.packed.add(oid)
             self._add(oid, "blob", mended.data)
 
-    def trees(self) -> None:
+    def trees(self, oids: Sequence[str]) -> None:
+        """Rewrite *oids*, inner ones first; but for those in `late`, which wait for commits."""
         objects = self.done.objects
-        within = self._plan.graph.doomed_trees
-        entries = _Entries()
-        before = self._trees_before()
-        rows: dict[bytes, str] = {}
-        for oid, content in self._each(self._plan.trees, "Rewriting folders"):
-            doomed = [child for child in within[oid] if child in objects]
-            found = entries.leading_to(doomed, content, len(oid) // 2)
+        graph = self._plan.graph
+        before, rows = self._before, self._rows
+        for oid, content in self._each(oids, "Rewriting folders"):
+            inside = (*graph.doomed_trees[oid], *graph.links.get(oid, ()))
+            doomed = [child for child in inside if child in objects]
+            found = self._entries.leading_to(doomed, content, len(oid) // 2)
             # Else the last tree that begins with the same name: mostly the same folder's.
             row = content[: content.find(b"\0")]
             like = (before.get(oid, ""), rows.get(row, ""))
@@ -133,17 +137,32 @@ class _Work:
     def commits(self, ids: texts.Ids) -> None:
         contents = dict(self._each(self._plan.commits, "Reading messages"))
         self.done.contents |= contents
+        graph = self._plan.graph
         needs = {
-            oid: (*self._plan.graph.parents[oid], *ids.named_in(texts.message(content)))
+            oid: (
+                *graph.parents[oid],
+                *self.late.get(graph.trees[oid], ()),
+                *ids.named_in(texts.message(content)),
+            )
             for oid, content in contents.items()
         }
         order = in_order(contents, needs)
         for number, oid in enumerate(order):
             if number % _PROGRESS_EVERY == 0:
                 self._progress("Rewriting commits", number, len(order))
+            self._late_tree(graph.trees[oid])
             self._text(oid, "commit", contents[oid], ids)
         objects = self.done.objects
         self.done.commits = {oid: objects[oid] for oid in order if oid in objects}
+        for tree in self.late:
+            self._late_tree(tree)
+
+    def _late_tree(self, tree: str) -> None:
+        """Rewrite a tree that waited for the commits that are linked in it, and the ones within first."""
+        if tree in self.late and tree not in self.done.entries:
+            for inner in self._plan.graph.doomed_trees[tree]:
+                self._late_tree(inner)
+            self.trees([tree])
 
     def tags(self, ids: texts.Ids) -> None:
         for oid, content in self._each(self._plan.tags, "Rewriting tags"):
@@ -160,6 +179,17 @@ class _Work:
 
 def _as_it_is(text: bytes) -> bytes:
     return text
+
+
+def _linked(plan: Plan) -> dict[str, frozenset[str]]:
+    """Trees with gitlinks to commits that are rewritten too, in them or further in, to those commits."""
+    found: dict[str, frozenset[str]] = {}
+    if plan.graph.links:
+        for tree in plan.trees:
+            inner = (found.get(child, frozenset()) for child in plan.graph.doomed_trees[tree])
+            if commits := frozenset(plan.graph.links.get(tree, ())).union(*inner):
+                found[tree] = commits
+    return found
 
 
 class _Entries:

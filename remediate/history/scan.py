@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -217,6 +217,8 @@ class _Trees:
     unreadable: list[Unreadable] = field(default_factory=list)
     holders: dict[bytes, set[str]] = field(default_factory=dict)
     """Trees with a doomed blob, or a secret in a name, right within; and which blobs."""
+    links: dict[bytes, set[str]] = field(default_factory=dict)
+    """Trees with gitlinks, to the commits that these name."""
     nesting: Nesting = field(default_factory=Nesting)
 
 
@@ -249,7 +251,32 @@ def _scan_trees(
         looked.hits += part.hits
         looked.unreadable += part.unreadable
         holders |= part.holders
-    looked.graph.doomed_trees = doomed_trees(holders, [part.nesting for part in parts])
+    nestings = [part.nesting for part in parts]
+    looked.graph.doomed_trees = doomed_trees(holders, nestings)
+    links = {tree: commits for part in parts for tree, commits in part.links.items()}
+    _follow_links(looked, holders, nestings, links)
+
+
+def _follow_links(
+    looked: _Looked,
+    holders: dict[bytes, set[str]],
+    nestings: Sequence[Nesting],
+    links: Mapping[bytes, set[str]],
+) -> None:
+    """Doom the trees with a gitlink to a commit of this repository that gets another id, and so on."""
+    graph = looked.graph
+    known = {
+        tree: found for tree, named in links.items() if (found := named & graph.parents.keys())
+    }
+    while known:
+        affected = graph.affected(hit.oid for hit in looked.hits if hit.type == "commit")
+        now = {t.hex(): tuple(sorted(c & affected)) for t, c in known.items() if c & affected}
+        if now == graph.links:
+            return
+        graph.links = now
+        for tree in now:
+            holders.setdefault(bytes.fromhex(tree), set())
+        graph.doomed_trees = doomed_trees(holders, nestings)
 
 
 @dataclass
@@ -282,12 +309,25 @@ class _TreeSearch:
             if hits := _hits_in_names(chunk, index, self.matcher, length):
                 found.hits += hits
                 found.holders.setdefault(raws[index], set())
+        if _GITLINK.search(data) is not None:
+            for index, raw in enumerate(raws):
+                if linked := _gitlinks(chunk.content(index), length):
+                    found.links[raw] = linked
         for raw, start, size in zip(raws, chunk.starts, chunk.sizes, strict=True):
             if below := trees.subtrees(data, start, start + size, length):
                 # Which tree is another version of which, their first names tell.
                 nesting.add(
                     raw, bytes(data[start : start + _FIRST_NAME]).partition(b"\0")[0], below
                 )
+
+
+_GITLINK = re.compile(b"160000 ")
+
+
+def _gitlinks(content: bytes, length: int) -> set[str]:
+    if b"160000 " not in content:
+        return set()
+    return {entry.oid.hex() for entry in trees.parse(content, length) if entry.mode == b"160000"}
 
 
 #: So much of a tree holds its first entry's mode and name, or enough of it to tell it by.
