@@ -1,8 +1,10 @@
-"""GitHub Actions secrets, of a repository or of one of its environments.
+"""Secrets that GitHub gives to workflows, to Dependabot and to codespaces.
 
-``github-actions:OWNER/REPO#NAME`` and ``github-actions:OWNER/REPO@ENVIRONMENT#NAME``. A value is sealed with
-the place's public key before it leaves, and can't be read back by anybody: that it arrived is proven by its
-``updated_at``. https://docs.github.com/rest/actions/secrets
+``github-actions:OWNER/REPO#NAME`` and ``…:OWNER/REPO@ENVIRONMENT#NAME``, ``…:ORGANISATION#NAME``; the same
+without environments under ``github-dependabot`` and ``github-codespaces``. A value is sealed with the place's
+public key before it leaves, and can't be read back by anybody: that it arrived is proven by its
+``updated_at``. https://docs.github.com/rest/actions/secrets, …/rest/dependabot/secrets,
+…/rest/codespaces/organization-secrets
 """
 
 from __future__ import annotations
@@ -32,48 +34,61 @@ TICK = 1.1
 _OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-_FORM = "github-actions:OWNER/REPO#NAME or github-actions:OWNER/REPO@ENVIRONMENT#NAME"
+MOST_REPOSITORIES = 1000
+"""Selected repositories of an organisation's secret that are kept; GitHub itself allows fewer."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where secrets lie: a repository, or an environment of it."""
+    """Where secrets lie: a repository, an environment of it, or an organisation."""
 
     owner: str
-    repository: str
-    environment: str | None
+    repository: str | None
+    environment: str | None = None
+    app: str = "actions"
+    """Whom they are for: actions, dependabot, codespaces."""
 
     @property
     def path(self) -> str:
         """The address of its secrets, without a slash at the end."""
+        if self.repository is None:
+            return f"/orgs/{quote(self.owner, safe='')}/{self.app}/secrets"
         base = f"/repos/{quote(self.owner, safe='')}/{quote(self.repository, safe='')}"
         if self.environment is None:
-            return f"{base}/actions/secrets"
+            return f"{base}/{self.app}/secrets"
         return f"{base}/environments/{quote(self.environment, safe='')}/secrets"
 
     @property
     def permission(self) -> str:
         """What a token needs here."""
-        kind = "Secrets" if self.environment is None else "Environments"
+        whose = {"dependabot": "Dependabot secrets", "codespaces": "Codespaces secrets"}.get(
+            self.app, "Secrets" if self.environment is None else "Environments"
+        )
+        if self.repository is None:
+            whose = f"Organization {whose[0].lower()}{whose[1:]}"
+            return f"a fine-grained token with {whose}: write, or a classic one with the scope admin:org"
         return (
-            f"a fine-grained token with {kind}: write on it, or a classic one with the scope repo"
+            f"a fine-grained token with {whose}: write on it, or a classic one with the scope repo"
         )
 
     def __str__(self) -> str:
-        name = f"{self.owner}/{self.repository}"
-        return name if self.environment is None else f"{name}@{self.environment}"
+        name = f"{self.owner}/{self.repository}" if self.repository else self.owner
+        name = name if self.environment is None else f"{name}@{self.environment}"
+        return name if self.app == "actions" else f"{name} ({self.app})"
 
 
 class ActionsSecretsStore:
     """Puts values where workflows read them as ``secrets.NAME``."""
 
     scheme = "github-actions"
+    app = "actions"
 
     def validate(self, target: Target) -> None:
-        """Raises `UsageError` where the repository or a name is none that GitHub takes."""
-        _place(target)
+        """Raises `UsageError` where the place or a name is none that GitHub takes."""
+        _place(target, self.app)
         if not target.keys:
-            raise UsageError(f"{target.spec} names no secret.", hint=f"Write it as {_FORM}.")
+            form = _forms(target.scheme)
+            raise UsageError(f"{target.spec} names no secret.", hint=f"Write it as {form}.")
         for name, _part in target.keys:
             if not _NAME.fullmatch(name) or name.upper().startswith("GITHUB_"):
                 raise UsageError(
@@ -82,8 +97,12 @@ class ActionsSecretsStore:
                 )
 
     def put(self, target: Target, values: Mapping[str, Secret], vendor: VendorContext) -> Outcome:
-        """Seal and write each value. Several names are written one after the other: it is not atomic."""
-        place = _place(target)
+        """Seal and write each value. Several names are written one after the other: it is not atomic.
+
+        Who may read an organisation's secret stays as it was; one that is not there is not made, for nobody
+        told who should read it.
+        """
+        place = _place(target, self.app)
         wanted = target.assign(values)
         large = [name for name, value in wanted.items() if len(value.reveal()) > LARGEST]
         if large:
@@ -104,6 +123,20 @@ class ActionsSecretsStore:
     ) -> bool | None:
         """None: GitHub shows a secret's value to nobody."""
         return None
+
+
+class DependabotSecretsStore(ActionsSecretsStore):
+    """Puts values where Dependabot reads them, for registries and for the workflows that it starts."""
+
+    scheme = "github-dependabot"
+    app = "dependabot"
+
+
+class CodespacesSecretsStore(ActionsSecretsStore):
+    """Puts values where codespaces get them as environment variables."""
+
+    scheme = "github-codespaces"
+    app = "codespaces"
 
 
 class _StopError(Exception):
@@ -167,7 +200,9 @@ class _Writing:
 
     def _one(self, name: str, sealed: str, key_id: str) -> None:
         before = self._updated(name)
-        after = self._write(name, sealed, key_id)
+        sharing = self._sharing(name)
+        body: dict[str, object] = {"encrypted_value": sealed, "key_id": key_id, **sharing}
+        after = self._write(name, body)
         if (
             before is not None
             and after is not None
@@ -175,12 +210,17 @@ class _Writing:
             and self._api.patience.wait(TICK)
         ):
             # Within the same second of GitHub's clock nothing is proven. Writing again is harmless.
-            after = self._write(name, sealed, key_id)
+            after = self._write(name, body)
         if after is None or (before is not None and after <= before):
             raise _StopError(
                 Status.UNKNOWN,
                 f"GitHub took {name}, but its updated_at did not move: "
                 "look whether something else holds it",
+            )
+        if self._sharing(name) != sharing:
+            raise _StopError(
+                Status.UNKNOWN,
+                f"GitHub took {name}, but who may read it is not what it was: look at {self._place}",
             )
         self._written[name] = after
         self._evidence.append(
@@ -191,27 +231,78 @@ class _Writing:
             )
         )
 
-    def _write(self, name: str, sealed: str, key_id: str) -> str | None:
-        answer = self._call("PUT", name, {"encrypted_value": sealed, "key_id": key_id})
+    def _write(self, name: str, body: Mapping[str, object]) -> str | None:
+        answer = self._call("PUT", _quoted(name), body)
         if answer.status not in (201, 204):
             raise self._stop(answer)
         return self._updated(name)
 
     def _updated(self, name: str) -> str | None:
         """When the secret was last written (RFC 3339, whole seconds); None where there is none."""
-        answer = self._call("GET", name)
+        data = self._known(name)
+        return None if data is None else str(data.get("updated_at", ""))
+
+    def _sharing(self, name: str) -> dict[str, object]:
+        """Who may read an organisation's secret, as a PUT takes it; nothing for a repository's own."""
+        if self._place.repository is not None:
+            return {}
+        data = self._known(name)
+        if data is None:
+            raise _StopError(
+                Status.REFUSED,
+                f"{self._place} has no secret {name}, and who should read a new one is not known: "
+                "create it once by hand with the repositories that need it, then: remediate resume",
+            )
+        visibility = data.get("visibility")
+        if visibility not in ("all", "private", "selected"):
+            raise _StopError(Status.UNREACHABLE, f"GitHub did not say who may read {name}")
+        if visibility != "selected":
+            return {"visibility": visibility}
+        return {"visibility": visibility, "selected_repository_ids": self._selected(name)}
+
+    def _selected(self, name: str) -> list[int]:
+        """The ids of the repositories that an organisation's secret is for."""
+        ids: list[int] = []
+        page = 1
+        while True:
+            query = {"per_page": "100", "page": str(page)}
+            answer = self._call("GET", f"{_quoted(name)}/repositories", query=query)
+            data = answer.json()
+            if answer.status != 200 or not isinstance(data, dict):
+                raise self._stop(answer)
+            found, total = data.get("repositories"), data.get("total_count")
+            if not isinstance(found, list) or not isinstance(total, int):
+                raise _StopError(Status.UNREACHABLE, f"GitHub did not say who may read {name}")
+            ids += [one["id"] for one in found if isinstance(one, dict)]
+            if len(ids) >= total or not found:
+                return sorted(ids)
+            if len(ids) > MOST_REPOSITORIES:
+                raise _StopError(
+                    Status.REFUSED, f"{name} is for more than {MOST_REPOSITORIES} repositories"
+                )
+            page += 1
+
+    def _known(self, name: str) -> Mapping[str, object] | None:
+        """All that GitHub tells of a secret; None where there is none."""
+        answer = self._call("GET", _quoted(name))
         if answer.status == 404:
             return None
         data = answer.json()
         if answer.status != 200 or not isinstance(data, dict):
             raise self._stop(answer)
-        return str(data.get("updated_at", ""))
+        return data
 
-    def _call(self, method: str, name: str, json: Mapping[str, str] | None = None) -> Answer:
-        path = f"{self._place.path}/{quote(name, safe='')}"
+    def _call(
+        self,
+        method: str,
+        name: str,
+        json: Mapping[str, object] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        path = f"{self._place.path}/{name}"
         try:
             # Writing the same value twice is harmless.
-            return self._api.ask(method, path, self._own, repeat=True, json=json)
+            return self._api.ask(method, path, self._own, repeat=True, json=json, query=query)
         except HttpError as error:
             raise _StopError(Status.UNREACHABLE, self._api.refusal(error)) from None
 
@@ -232,13 +323,26 @@ def _seal(value: Secret, key: bytes) -> str:
     return base64.b64encode(SealedBox(PublicKey(key)).encrypt(value.reveal())).decode()
 
 
-def _place(target: Target) -> Place:
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _forms(scheme: str) -> str:
+    return (
+        f"{scheme}:OWNER/REPO#NAME, "
+        + (f"{scheme}:OWNER/REPO@ENVIRONMENT#NAME " if scheme == "github-actions" else "")
+        + f"or {scheme}:ORGANISATION#NAME"
+    )
+
+
+def _place(target: Target, app: str) -> Place:
     name, at, environment = target.place.partition("@")
-    owner, _, repository = name.partition("/")
-    whole = _OWNER.fullmatch(owner) and _REPOSITORY.fullmatch(repository)
-    if not whole or repository in (".", "..") or (at and not environment):
+    owner, slash, repository = name.partition("/")
+    whole = _OWNER.fullmatch(owner) and (not slash or _REPOSITORY.fullmatch(repository))
+    no_environment = at and (not environment or not slash or app != "actions")
+    if not whole or repository in (".", "..") or no_environment:
         raise UsageError(
             f"{target.spec} names no repository that can be on GitHub.",
-            hint=f"Write it as {_FORM}.",
+            hint=f"Write it as {_forms(target.scheme)}.",
         )
-    return Place(owner, repository, environment if at else None)
+    return Place(owner, repository if slash else None, environment if at else None, app)

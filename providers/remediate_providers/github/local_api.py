@@ -19,7 +19,10 @@ PREFIX = "/api/v3"
 """A self-hosted server has its API there, beside its pages."""
 MOST = 1000
 _VERSIONS = frozenset({"2022-11-28", "2026-03-10"})
-_WHERE = r"(?:/environments/(?P<environment>[^/]+)/secrets|/actions/secrets)"
+_APPS = r"/(?P<app>actions|dependabot|codespaces)/secrets"
+_WHERE = rf"(?:/environments/(?P<environment>[^/]+)/secrets|{_APPS})"
+PAGE = 30
+"""Entries of a list where a request does not say how many."""
 _DOCS = "https://docs.github.com/rest"
 
 
@@ -188,7 +191,23 @@ class Call:
             "created_at": stored.created_at,
             "updated_at": stored.updated_at,
         }
+        if stored.visibility is not None:
+            data["visibility"] = stored.visibility
         return Reply(200, data, headers)
+
+    def secret_repositories(self, named: Mapping[str, str]) -> Reply:
+        """``GET …/secrets/{name}/repositories``: those that an organisation selected."""
+        place, headers = self._place(named)
+        stored = place.secrets.get(named["name"].upper())
+        if stored is None:
+            raise ReplyError(404, "Not Found", headers)
+        if stored.visibility != "selected":
+            raise ReplyError(409, "Visibility type is not set to selected", headers)
+        size = min(int(self.request.first("per_page") or PAGE), 100)
+        at = (int(self.request.first("page") or 1) - 1) * size
+        some = [{"id": one, "name": f"r{one}"} for one in stored.repositories[at : at + size]]
+        total = len(stored.repositories)
+        return Reply(200, {"total_count": total, "repositories": some}, headers)
 
     def put_secret(self, named: Mapping[str, str]) -> Reply:
         """``PUT …/secrets/{name}``."""
@@ -202,7 +221,16 @@ class Call:
             raise ReplyError(422, "encrypted_value is not base64.", headers) from None
         if named["name"].upper().startswith("GITHUB_"):
             raise ReplyError(422, "Secret names must not start with GITHUB_.", headers)
-        new = self.state.store(place, named["name"].upper(), sealed)
+        visibility, selected = data.get("visibility"), data.get("selected_repository_ids") or []
+        if "org" in named and visibility not in ("all", "private", "selected"):
+            raise ReplyError(422, "visibility is missing.", headers)
+        new = self.state.store(
+            place,
+            named["name"].upper(),
+            sealed,
+            str(visibility) if "org" in named else None,
+            selected if isinstance(selected, list) and visibility == "selected" else [],
+        )
         return Reply(201, {}, headers) if new else Reply(204, None, headers)
 
     def audit(self, named: Mapping[str, str]) -> Reply:
@@ -236,10 +264,13 @@ class Call:
 
     def _place(self, named: Mapping[str, str]) -> tuple[Place, dict[str, str]]:
         token, headers = self._token()
+        app = "" if named.get("app", "actions") == "actions" else f":{named['app']}"
+        if "org" in named:
+            return self._of_organisation(named["org"], app, token, headers), headers
         repository = f"{named['owner']}/{named['repo']}"
         environment = named.get("environment")
         name = repository if environment is None else f"{repository}@{environment}"
-        place = self.state.places.get(name)
+        place = self.state.places.get(name + app)
         if place is None or token.login not in self.state.writers.get(repository, frozenset()):
             # A repository that a token may not administer does not exist to it.
             raise ReplyError(404, "Not Found", headers)
@@ -247,6 +278,17 @@ class Call:
             wanted = {"X-Accepted-OAuth-Scopes": "repo"}
             raise ReplyError(403, "Must have admin rights to Repository.", {**headers, **wanted})
         return place, headers
+
+    def _of_organisation(
+        self, name: str, app: str, token: Token, headers: Mapping[str, str]
+    ) -> Place:
+        place = self.state.places.get(name + app)
+        if place is None or token.login not in self.state.owners.get(name, frozenset()):
+            raise ReplyError(404, "Not Found", headers)
+        if token.kind == tokens.CLASSIC and "admin:org" not in token.scopes:
+            wanted = {"X-Accepted-OAuth-Scopes": "admin:org"}
+            raise ReplyError(403, "Must have admin rights.", {**headers, **wanted})
+        return place
 
     def _new_token(self, path: str) -> Reply:
         fine = "personal-access-tokens" in path
@@ -271,6 +313,7 @@ def _day(row: Mapping[str, object]) -> str:
 
 
 Serve = Callable[[Call, Mapping[str, str]], Reply]
+_ORGANISATION = r"/orgs/(?P<org>[^/]+)"
 _REPOSITORY = r"/repos/(?P<owner>[^/]+)/(?P<repo>[^/]+)"
 _ROUTES: Sequence[tuple[str, str, Serve]] = (
     ("POST", "/credentials/revoke", Call.revoke),
@@ -281,5 +324,9 @@ _ROUTES: Sequence[tuple[str, str, Serve]] = (
     ("GET", f"{_REPOSITORY}{_WHERE}/public-key", Call.public_key),
     ("GET", f"{_REPOSITORY}{_WHERE}/(?P<name>[^/]+)", Call.secret),
     ("PUT", f"{_REPOSITORY}{_WHERE}/(?P<name>[^/]+)", Call.put_secret),
+    ("GET", f"{_ORGANISATION}{_APPS}/public-key", Call.public_key),
+    ("GET", f"{_ORGANISATION}{_APPS}/(?P<name>[^/]+)", Call.secret),
+    ("GET", f"{_ORGANISATION}{_APPS}/(?P<name>[^/]+)/repositories", Call.secret_repositories),
+    ("PUT", f"{_ORGANISATION}{_APPS}/(?P<name>[^/]+)", Call.put_secret),
     ("GET", "/orgs/(?P<org>[^/]+)/audit-log", Call.audit),
 )

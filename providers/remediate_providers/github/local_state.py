@@ -74,6 +74,10 @@ class Stored:
     sealed: bytes
     created_at: str
     updated_at: str
+    visibility: str | None = None
+    """Who may read an organisation's: all, private, selected; None for a repository's own."""
+    repositories: tuple[int, ...] = ()
+    """The selected ones."""
 
 
 @dataclass
@@ -111,7 +115,8 @@ class State:
         self.writers: dict[str, frozenset[str]] = {}
         """Repository to the logins that may administer it."""
         self.places: dict[str, Place] = {}
-        """``OWNER/REPO`` or ``OWNER/REPO@ENVIRONMENT`` to what lies there."""
+        """``OWNER/REPO``, ``OWNER/REPO@ENVIRONMENT`` or ``ORG`` to what lies there; ``:dependabot`` and
+        ``:codespaces`` after it for theirs."""
         self.audit: dict[str, list[dict[str, object]]] = {}
         self.unauthenticated_left = UNAUTHENTICATED
         self.limit_ends = now() + timedelta(hours=1)
@@ -145,12 +150,20 @@ class State:
             token = self.tokens.get(value)
             return None if token is None or token.dead else token
 
-    def store(self, place: Place, name: str, sealed: bytes) -> bool:
+    def store(
+        self,
+        place: Place,
+        name: str,
+        sealed: bytes,
+        visibility: str | None = None,
+        repositories: Sequence[int] = (),
+    ) -> bool:
         """Keep a sealed value; True where it is new. Times count whole seconds, as GitHub's do."""
         stamp = self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         with self.lock:
             old = place.secrets.get(name)
-            place.secrets[name] = Stored(sealed, old.created_at if old else stamp, stamp)
+            created = old.created_at if old else stamp
+            place.secrets[name] = Stored(sealed, created, stamp, visibility, tuple(repositories))
         return old is None
 
     def log(

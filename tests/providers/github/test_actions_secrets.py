@@ -213,7 +213,7 @@ def test_the_value_leaves_sealed_alone(github: RunningGitHub, around: Around) ->
 @pytest.mark.parametrize(
     "place, names",
     [
-        ("acme", ("A",)),
+        ("acme@production", ("A",)),
         ("acme/", ("A",)),
         ("/app", ("A",)),
         ("acme/app/x", ("A",)),
