@@ -10,6 +10,7 @@ from remediate.plugins.local import Planted
 from remediate.secret import Secret
 from remediate_providers.gitlab import tokens
 from remediate_providers.gitlab.local_api import PREFIX, PROJECT, PROJECT_PATH, Answers
+from remediate_providers.gitlab.local_host import HostAnswers
 from remediate_providers.gitlab.local_state import State, Token, utc
 from remediate_providers.loopback import Fault, Loopback, Request
 
@@ -45,7 +46,8 @@ class RunningGitLab:
         self.bob = state.user("bob-develops")
         state.maintainers[HOME] = {self.ada}
         self.responder = state.issue(self.ada, name="ada's own")
-        self._server = Loopback(Answers(state), "nginx", PREFIX)
+        self.host = HostAnswers(state, Answers(state))
+        self._server = Loopback(self.host, "nginx", PREFIX)
 
     @property
     def url(self) -> str:

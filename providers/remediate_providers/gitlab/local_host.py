@@ -1,0 +1,133 @@
+"""The local GitLab's git-hosting side: protected branches and tags, webhooks, merge requests, forks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from remediate.secret import Secret
+from remediate_providers.gitlab.local_state import State
+from remediate_providers.loopback import Reply, Request
+
+
+@dataclass
+class HostedProject:
+    """One project as its host knows it, each list in the API's own shapes."""
+
+    about: dict[str, Any] = field(default_factory=lambda: {"builds_access_level": "enabled"})
+    branches: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tags: dict[str, dict[str, Any]] = field(default_factory=dict)
+    hooks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    merge_requests: list[dict[str, Any]] = field(default_factory=list)
+    forks: list[dict[str, Any]] = field(default_factory=list)
+    members: list[dict[str, Any]] = field(default_factory=list)
+    commits: set[str] = field(default_factory=set)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that a push may have lifted or paused."""
+        tags = {
+            name: sorted(level["access_level"] for level in one["create_access_levels"])
+            for name, one in self.tags.items()
+        }
+        return {
+            "about": dict(self.about),
+            "branches": {name: dict(one) for name, one in self.branches.items()},
+            "tags": tags,
+            "hooks": {number: dict(one) for number, one in self.hooks.items()},
+        }
+
+
+class HostAnswers:
+    """Answers about projects that are hosted here; anything else goes on to *others*."""
+
+    def __init__(self, state: State, others: Callable[[Request], Reply]) -> None:
+        self.state = state
+        self.projects: dict[str, HostedProject] = {}
+        self._others = others
+
+    def __call__(self, request: Request) -> Reply:
+        """The answer to *request*."""
+        found = re.fullmatch(r"/projects/([^/]+)(/.*)?", request.path)
+        project = self.projects.get(unquote(found[1])) if found else None
+        if found is None or project is None:
+            return self._others(request)
+        bearer = request.headers.get("Authorization", "").partition(" ")[2]
+        token = self.state.find(Secret(request.headers.get("PRIVATE-TOKEN") or bearer))
+        if token is None or not token.works:
+            return Reply(401, {"message": "401 Unauthorized"})
+        path = unquote(found[2] or "")
+        body = request.json()
+        reply = _serve(project, request, path, body if isinstance(body, dict) else {})
+        return reply if reply is not None else self._others(request)
+
+
+def _serve(
+    project: HostedProject, request: Request, path: str, body: Mapping[str, Any]
+) -> Reply | None:
+    method = request.method
+    lists: Mapping[str, list[dict[str, Any]]] = {
+        "/protected_branches": list(project.branches.values()),
+        "/protected_tags": list(project.tags.values()),
+        "/hooks": list(project.hooks.values()),
+        "/merge_requests": project.merge_requests,
+        "/forks": project.forks,
+        "/members/all": project.members,
+    }
+    if method == "GET" and path in lists:
+        return Reply(200, lists[path] if request.first("page", "1") == "1" else [])
+    if path == "" and method in ("GET", "PUT"):
+        project.about |= body if method == "PUT" else {}
+        return Reply(200, project.about)
+    for prefix, act in (("/protected_branches/", _branch), ("/protected_tags", _tag),
+                        ("/hooks/", _hook)):  # fmt: skip
+        if path.startswith(prefix):
+            return act(project, method, path.removeprefix(prefix).lstrip("/"), body)
+    if method == "GET" and path.startswith("/repository/commits/"):
+        oid = path.rpartition("/")[2]
+        return Reply(200, {"id": oid}) if oid in project.commits else _gone("404 Commit Not Found")
+    return None
+
+
+def _gone(message: str = "404 Not found") -> Reply:
+    return Reply(404, {"message": message})
+
+
+def _branch(project: HostedProject, method: str, name: str, body: Mapping[str, Any]) -> Reply:
+    one = project.branches.get(name)
+    if one is None:
+        return _gone()
+    if method == "PATCH":
+        one |= body
+    return Reply(200, one)
+
+
+def _tag(project: HostedProject, method: str, name: str, body: Mapping[str, Any]) -> Reply:
+    if method == "POST":
+        new = str(body.get("name"))
+        if new in project.tags:
+            return Reply(409, {"message": f"Protected tag '{new}' already exists"})
+        levels = body.get("allowed_to_create") or [
+            {"access_level": body.get("create_access_level", 40)}
+        ]
+        project.tags[new] = {"name": new, "create_access_levels": levels}
+        return Reply(201, project.tags[new])
+    if name not in project.tags:
+        return _gone()
+    if method == "DELETE":
+        del project.tags[name]
+        return Reply(204)
+    return Reply(200, project.tags[name])
+
+
+def _hook(project: HostedProject, method: str, number: str, body: Mapping[str, Any]) -> Reply:
+    one = project.hooks.get(int(number))
+    if one is None:
+        return _gone()
+    if method == "PUT":
+        if "url" not in body:
+            return Reply(400, {"error": "url is missing"})
+        one |= body
+    return Reply(200, one)
