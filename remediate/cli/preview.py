@@ -38,7 +38,7 @@ def preview(
 
     Example: remediate preview gitleaks.json --json
     """
-    from remediate.history.rehearse import rehearse
+    from remediate.history.overreach import rehearse_with_care
     from remediate.history.repo import require_rewritable
     from remediate.incident.opening import load_policy
     from remediate.incident.rules import rule_needles
@@ -58,7 +58,14 @@ def preview(
         return
     require_rewritable(where)
     with tempfile.TemporaryDirectory(prefix="remediate-preview-") as scratch:
-        rehearsal = rehearse(where, needles, Path(scratch) / "git")
+        insisted = {n.id for n in needles if n.id not in taken.values}
+        insisted |= {
+            fingerprint
+            for credential in taken.credentials
+            if rules.for_credential(credential).insist
+            for fingerprint in credential.parts.values()
+        }
+        rehearsal = rehearse_with_care(where, needles, Path(scratch) / "git", insisted=insisted)
         if json:
             console.document(document(taken, rehearsal))
         else:
@@ -142,6 +149,8 @@ def _show(console: Console, taken: Intake, rehearsal: Rehearsal, report: str) ->
         say(f"  … and {len(rehearsal.refs) - 20} more")
     for kind, number in Counter(lost.kind for lost in rehearsal.lost).items():
         say(f"Lost: {number} x {kind} (a rewritten object can't keep it)")
+    for message in rehearsal.messages[:20]:
+        say(message)
     for remnant in rehearsal.remnants:
         say(f"WOULD BE LEFT: {remnant.where} {remnant.path or remnant.object} [{remnant.encoding}]")
     for thing in (*rehearsal.unreadable, *taken.unread):

@@ -8,7 +8,7 @@ a resumed run goes on from a file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -188,6 +188,12 @@ class Rehearsal:
     """Notes for people: ids named in messages that were not mapped, and the like."""
     lfs: Mapping[str, str] = field(default_factory=dict)
     """Old id to new id of LFS objects. An LFS server keeps the old ones: they are to be removed there."""
+    held: tuple[str, ...] = ()
+    """Secrets that are left where they are, for replacing them would damage too much; sorted."""
+
+    def replaced(self, needles: Sequence[Needle]) -> list[Needle]:
+        """Those of *needles* that the rewrite replaces."""
+        return [needle for needle in needles if needle.id not in self.held]
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back. No secret in it."""
@@ -208,6 +214,7 @@ class Rehearsal:
                 "unreadable": tuple(Unreadable(**r) for r in plain["unreadable"]),
                 "searched": Searched(**plain["searched"]),
                 "messages": tuple(plain["messages"]),
+                "held": tuple(plain.get("held", ())),
             }
         )
 

@@ -12,8 +12,8 @@ from remediate.errors import DeclinedError, RepositoryError
 from remediate.history.apply import apply
 from remediate.history.backup import back_up
 from remediate.history.model import Rehearsal
+from remediate.history.overreach import rehearse_with_care
 from remediate.history.purge import purge
-from remediate.history.rehearse import rehearse
 from remediate.history.repo import require_rewritable
 from remediate.history.verify import verify
 from remediate.incident.home import private_folder
@@ -41,6 +41,9 @@ def act(run: Run) -> Result:
             _forget_rehearsal(run)
             return _told(run)
         rehearsal = rehearsed(run, number)
+        if rehearsal.held and not _anything(run, rehearsal):
+            _verify(run)
+            return _told(run)
     if not begun:
         _confirm(run, rehearsal)
     if not _backed_up(run, rehearsal, number):
@@ -90,10 +93,11 @@ def _rehearse(run: Run, number: int) -> Rehearsal:
     require_rewritable(run.repo)
     _forget_rehearsal(run)
     quarantine = private_folder(run.folder / "quarantine")
-    rehearsal = rehearse(
+    rehearsal = rehearse_with_care(
         run.repo,
         run.needles(),
         quarantine / "git",
+        insisted=_insisted(run),
         progress=run.progress(),
         scan=scan(run),
     )
@@ -110,6 +114,24 @@ def _rehearse(run: Run, number: int) -> Rehearsal:
         for message in rehearsal.messages[:20]:
             run.advise(message)
     return rehearsal
+
+
+def _insisted(run: Run) -> set[str]:
+    """Secrets that policy insists on, and the rules of the user's own: those are an order."""
+    by_policy = {
+        fingerprint
+        for credential in run.credentials()
+        if run.policy.for_credential(credential).insist
+        for fingerprint in credential.parts.values()
+    }
+    return by_policy | {n.id for n in run.needles() if n.id not in run.state.secrets}
+
+
+def _anything(run: Run, rehearsal: Rehearsal) -> bool:
+    """Whether there is a secret to replace beside those that are held back."""
+    found = scan(run)
+    seen = {hit.needle for hit in found.hits} | {hit.needle for hit in found.file_hits}
+    return not seen <= set(rehearsal.held)
 
 
 def _forget_rehearsal(run: Run) -> None:
@@ -193,7 +215,7 @@ def _back_up(run: Run, rehearsal: Rehearsal, number: int) -> Outcome:
         rehearsal,
         [seal.recipient],
         rounds.archive(run.folder, number),
-        needles=run.needles(),
+        needles=rehearsal.replaced(run.needles()),
         progress=run.progress(),
     )
     opened_by = "the OS keyring" if seal.held_by == "keyring" else "the key file or passphrase"
@@ -216,7 +238,8 @@ def _apply(run: Run, rehearsal: Rehearsal) -> Outcome:
             "The rehearsed objects are gone, and the rewrite had begun.",
             hint="Put everything back first: remediate undo. Then: remediate resume",
         )
-    done = apply(run.repo, rehearsal, run.needles(), progress=run.progress())
+    needles = rehearsal.replaced(run.needles())
+    done = apply(run.repo, rehearsal, needles, progress=run.progress())
     for path in done.left_alone:
         run.advise(f"{path} holds a secret and was left alone, for it is modified or untracked.")
     for note in done.notes:
