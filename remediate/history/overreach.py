@@ -93,7 +93,8 @@ def _everywhere(made: Rehearsal, insisted: Collection[str]) -> dict[str, str]:
     """Secrets that were brought in at a suspicious number of places, and why that is."""
     counts: dict[str, int] = {}
     for place in made.places:
-        counts[place.needle] = counts.get(place.needle, 0) + 1
+        if place.commit is not None:
+            counts[place.needle] = counts.get(place.needle, 0) + 1
     return {
         needle: f"it was brought in at {count} places, more than {MOST_PLACES}"
         for needle, count in counts.items()
