@@ -111,6 +111,8 @@ class ProviderFaults:
     one_at_a_time: ClassVar[bool] = False
     """Whether making the next one ends the one before, as a password's change does: then one that was lost
     needs no deleting."""
+    each_once: ClassVar[bool] = False
+    """Whether of several calls alike the first alone goes wrong: for a vendor whose flows are long."""
     _counted: ClassVar[dict[str, Sequence[tuple[int, Call]]]]
     """The calls of each flow when all goes well."""
 
@@ -264,7 +266,9 @@ class ProviderFaults:
                 flow(scene)
                 calls = list(scene.line.calls)
             self._counted[name] = [
-                (at, call) for at, call in enumerate(calls) if at == 0 or calls[at - 1] != call
+                (at, call)
+                for at, call in enumerate(calls)
+                if call not in (calls[:at] if self.each_once else calls[max(at - 1, 0) : at])
             ]
         return self._counted[name]
 
@@ -395,7 +399,9 @@ def _reissue(scene: Scene) -> Reissued:
     made: Reissued = scene.provider.reissue(scene.held, scene.vendor())
     scene.fit("reissue", made)
     for value in made.values.values():
-        _hold(value.reveal_text() not in repr(made.outcome), "reissue: no value in its outcome")
+        text = value.reveal_text()
+        public = text == made.public_id
+        _hold(public or text not in repr(made.outcome), "reissue: no value in its outcome")
     _hold(made.outcome.status.settled or bool(made.outcome.reason), "reissue: it says why not")
     return made
 

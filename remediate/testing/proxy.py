@@ -11,7 +11,7 @@ import contextlib
 import re
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
@@ -50,21 +50,29 @@ class Call:
     method: str
     path: str
     """Without the query, which may hold what is not to be shown."""
+    operation: str = ""
+    """What is asked for, at a vendor whose calls all go to one path."""
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        return " ".join(part for part in (self.method, self.path, self.operation) if part)
 
 
 class FaultyLine:
-    """A line to *upstream*, a base address on loopback. Up when it is made, until `close`."""
+    """A line to *upstream*, a base address on loopback. Up when it is made, until `close`.
 
-    def __init__(self, upstream: str) -> None:
+    *operation*: tells from a whole request what is asked for, where method and path don't.
+    """
+
+    def __init__(
+        self, upstream: str, operation: Callable[[bytes], str] = lambda _request: ""
+    ) -> None:
         parts = urlsplit(upstream)
         if parts.scheme != "http" or parts.hostname is None or parts.port is None:
             raise ValueError("a line leads to http://127.0.0.1:PORT")
         self.upstream = upstream.rstrip("/")
         self.calls: list[Call] = []
         """Every call since `arm`, in order; those that went wrong too, refused connections not."""
+        self._operation = operation
         self._to = (parts.hostname, parts.port)
         self._lock = threading.Lock()
         self._trouble: Trouble | None = None
@@ -143,7 +151,7 @@ class FaultyLine:
     def _answer(self, request: bytes) -> bytes | None:
         """What goes back for *request*; None for nothing."""
         method, target, _ = request.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
-        call = Call(method, urlsplit(target).path)
+        call = Call(method, urlsplit(target).path, self._operation(request))
         trouble, next_refused = self._take(call)
         before = _before(trouble)
         if trouble is Trouble.TIMEOUT_BEFORE or before is not None:
