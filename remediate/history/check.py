@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from remediate.errors import Error
-from remediate.history import git
+from remediate.history import git, huge
 from remediate.history.marks import Marks
 from remediate.history.model import Needle, Progress
 from remediate.history.objects import ids_file, read_many
@@ -159,7 +159,16 @@ def _shown(path: bytes) -> str:
 
 
 def _check_blobs(quarantine: Path, plan: Plan, done: Rewritten, replaced: Marks) -> None:
-    olds = [oid for oid in plan.blobs if oid in done.objects]
+    changed = [oid for oid in plan.blobs if oid in done.objects]
+    large = huge.among(quarantine, changed)
+    for oid in sorted(large):
+        new = done.objects[oid]
+        if any(b"\0" in piece for piece in huge.pieces(quarantine, oid)):
+            if huge.size(quarantine, oid) != huge.size(quarantine, new):
+                raise RehearsalError(f"binary file {oid} has another length")
+        elif not _same_stream(huge.pieces(quarantine, oid), huge.pieces(quarantine, new), replaced):
+            raise RehearsalError(f"file {oid} has another text")
+    olds = [oid for oid in changed if oid not in large]
     for oid, _, before, after in _pairs(quarantine, olds, done.objects):
         if oid in done.packed:
             if not _same_members(before, after, replaced):
@@ -169,6 +178,36 @@ def _check_blobs(quarantine: Path, plan: Plan, done: Rewritten, replaced: Marks)
                 raise RehearsalError(f"binary file {oid} has another length")
         elif not _same_text(before, after, replaced):
             raise RehearsalError(f"file {oid} has another text")
+
+
+#: Of a huge text so much is held, and so far it is looked ahead for where it goes on alike.
+_WINDOW, _AHEAD = 8 << 20, 1 << 20
+
+
+def _same_stream(old: Iterator[bytes], new: Iterator[bytes], replaced: Marks) -> bool:
+    """`_same_text` for blobs that are never held whole: what stands between the marks, in its order."""
+    before = after = b""
+    more = True
+    while more or after:
+        while more and len(after) < _WINDOW:
+            piece = next(new, None)
+            more, after = piece is not None, after + (piece or b"")
+        while len(before) < len(after) + _AHEAD and (piece := next(old, None)) is not None:
+            before += piece
+        if not more:
+            return _same_text(before, after, replaced) and next(old, None) is None
+        # No mark stands across the cut, so that what is left begins as the old text goes on.
+        cut = len(after) - _AHEAD
+        for start, end in reversed(replaced.places(after)):
+            cut = min(cut, start - 1) if end >= cut else cut
+        at = 0
+        for number, text in enumerate(replaced.between(after[:cut])):
+            found = before.find(text, at, at + len(text) + (_AHEAD if number else 0))
+            if found < 0:
+                return False
+            at = found + len(text)
+        before, after = before[at:], after[cut:]
+    return True
 
 
 def _same_members(before: bytes, after: bytes, replaced: Marks) -> bool:

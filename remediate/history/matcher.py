@@ -75,6 +75,11 @@ class Matcher:
         """How many distinct forms are looked for."""
         return len(self._owners)
 
+    @property
+    def reach(self) -> int:
+        """How far from an anchor's end, in bytes, the place that it stands for can begin or end."""
+        return max((form.reach for form in self._forms), default=0)
+
     def fork(self) -> Matcher:
         """The same, for another thread."""
         other = Matcher(())
@@ -155,7 +160,7 @@ class Matcher:
     def _mend(
         self, data: bytes, keep_length: bool | None, room: Room, *, flat: bool = False
     ) -> bytes:
-        fixed = _counts(data) if keep_length is None else keep_length
+        fixed = counts(data) if keep_length is None else keep_length
         ends, doors = self._hits(data)
         if doors and not flat:
             changed = self._packed(data, doors, fixed, keep_length is True, room)
@@ -258,7 +263,7 @@ def cleaner(needles: Iterable[Needle]) -> Callable[[bytes], bytes]:
     return Matcher(needles).replace
 
 
-def _counts(data: bytes) -> bool:
+def counts(data: bytes) -> bool:
     """Whether *data* is of a kind that counts its bytes, so that each has to stay where it is.
 
     git's sign of a binary file is a NUL. A pickle (PEP 3154) may have none.

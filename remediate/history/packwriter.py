@@ -83,6 +83,39 @@ class PackWriter:
             self._remember(oid, _Base(content, start, depth))
         return oid
 
+    def add_stream(self, kind: str, size: int, content: Iterable[bytes]) -> str:
+        """Write one object of *size* bytes that comes piece by piece; gives its id.
+
+        Raises ValueError where it is not as long as was said.
+        """
+        digest = hashlib.new(self._format, usedforsecurity=False)
+        digest.update(b"%s %d\0" % (kind.encode("ascii"), size))
+        packer = zlib.compressobj(_LEVEL)
+        head = entry_header(_TYPES[kind], size)
+        start, checksum = self._at, zlib.crc32(head)
+        self._at += self._file.write(head)
+        left = size
+        for piece in content:
+            digest.update(piece)
+            left -= len(piece)
+            checksum = self._more(packer.compress(piece), checksum)
+        checksum = self._more(packer.flush(), checksum)
+        if left:
+            raise ValueError(f"{left} bytes too few")
+        oid = digest.hexdigest()
+        if oid in self._entries:
+            # It is there already: take this one back.
+            self._at = start
+            self._file.seek(start)
+            self._file.truncate()
+        else:
+            self._entries[oid] = checksum, start
+        return oid
+
+    def _more(self, data: bytes, checksum: int) -> int:
+        self._at += self._file.write(data)
+        return zlib.crc32(data, checksum)
+
     def _id(self, kind: str, content: bytes) -> str:
         digest = hashlib.new(self._format, usedforsecurity=False)
         digest.update(b"%s %d\0" % (kind.encode("ascii"), len(content)))

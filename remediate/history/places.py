@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
-from remediate.history import texts
+from remediate.history import huge, texts
 from remediate.history.containers.search import PACKED
 from remediate.history.matcher import Matcher
 from remediate.history.model import Hit, Place, Scan
@@ -138,12 +138,26 @@ def _lines(directory: Path, hits: Sequence[Hit]) -> dict[bytes, tuple[Line, ...]
     by_blob: dict[str, list[Hit]] = {}
     for hit in hits:
         by_blob.setdefault(hit.oid, []).append(hit)
+    large = huge.among(directory, list(by_blob))
     found: dict[bytes, tuple[Line, ...]] = {}
-    for read in read_many(directory, list(by_blob)):
+    for oid in sorted(large):
+        at = sorted({at for hit in by_blob[oid] for at in hit.offsets})
+        known = huge.lines(huge.pieces(directory, oid), at)
+        found[bytes.fromhex(oid)] = _sorted(
+            Line(hit.needle, hit.encoding, known[at][0], sha256(known[at][1]).digest())
+            for hit in by_blob[oid]
+            for at in hit.offsets
+        )
+    for read in read_many(directory, [oid for oid in by_blob if oid not in large]):
         content = read.content or b""
-        lines = [_line(hit, content, at) for hit in by_blob[read.oid] for at in hit.offsets]
-        found[bytes.fromhex(read.oid)] = tuple(sorted(lines, key=lambda line: line.number))
+        found[bytes.fromhex(read.oid)] = _sorted(
+            _line(hit, content, at) for hit in by_blob[read.oid] for at in hit.offsets
+        )
     return found
+
+
+def _sorted(lines: Iterable[Line]) -> tuple[Line, ...]:
+    return tuple(sorted(lines, key=lambda line: line.number))
 
 
 def _line(hit: Hit, content: bytes, at: int) -> Line:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from remediate.history import texts, trees
+from remediate.history import huge, texts, trees
 from remediate.history.graph import in_order
 from remediate.history.matcher import Matcher
 from remediate.history.model import Lost, Progress, Unreadable
@@ -93,12 +93,29 @@ class _Work:
             self.done.objects[old] = new
 
     def blobs(self) -> None:
-        for oid, content in self._each(self._plan.blobs, "Replacing in files"):
+        large = huge.among(self._directory, self._plan.blobs)
+        for oid in large:
+            self._huge(oid)
+        small = [oid for oid in self._plan.blobs if oid not in large]
+        for oid, content in self._each(small, "Replacing in files"):
             mended = self._matcher.mend(content)
             self.done.notes += (f"In blob {oid}, {note}." for note in mended.notes)
             if mended.packed:
                 self.done.packed.add(oid)
             self._add(oid, "blob", mended.data)
+
+    def _huge(self, oid: str) -> None:
+        """A blob that is never held whole: read once to learn how long it becomes, once to write it."""
+        fixed, size = huge.measured(self._directory, oid, self._matcher)
+        noted: dict[str, None] = {}
+        read = huge.pieces(self._directory, oid)
+        changed = huge.replaced(
+            read, self._matcher, keep_length=fixed, told=lambda note: noted.setdefault(note)
+        )
+        new = self._writer.add_stream("blob", size, changed)
+        self.done.notes += (f"In blob {oid}, {note}." for note in noted)
+        if new != oid:
+            self.done.objects[oid] = new
 
     def trees(self, oids: Sequence[str]) -> None:
         """Rewrite *oids*, inner ones first; but for those in `late`, which wait for commits."""

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from remediate.history import largefiles, trees, within
+from remediate.errors import GitError
+from remediate.history import huge, largefiles, trees, within
 from remediate.history.files import scan_files
 from remediate.history.graph import Graph
 from remediate.history.inventory import Inventory, Stretch, listed
@@ -156,13 +157,25 @@ def _scan_texts(
         total=lambda: there.total("blob", "commit", "tag"),
     ):
         looked.add(part)
-    for read in read_many(directory, sorted(looked.large)):
+    _look_whole(directory, matcher, looked)
+    return folders
+
+
+def _look_whole(directory: Path, matcher: Matcher, looked: _Looked) -> None:
+    """Look through the large blobs in which there was an anchor."""
+    large = huge.among(directory, sorted(looked.large))
+    for oid in sorted(large):
+        try:
+            matches = list(huge.find(huge.pieces(directory, oid), matcher))
+            looked.hits += hits_in(matches, oid, "blob")
+        except GitError as error:
+            looked.unreadable.append(Unreadable(f"object {oid}", error.message))
+    for read in read_many(directory, sorted(looked.large - large)):
         if read.content is None:
             looked.unreadable.append(Unreadable(f"object {read.oid}", read.reason))
         else:
             looked.look(matcher, read.content, read.oid, "blob")
     looked.large.clear()
-    return folders
 
 
 def _look(kind: str, chunks: Iterator[Chunk | Unreadable], matcher: Matcher) -> _Looked:

@@ -8,6 +8,7 @@ damaged), the rest of that stretch is read again with care, one object at a time
 from __future__ import annotations
 
 import bisect
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -17,15 +18,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from remediate.history import window
+from remediate.errors import GitError
+from remediate.history import huge, window
 from remediate.history.inventory import Stretch
 from remediate.history.model import Progress, Unreadable
 from remediate.history.objects import base_cache, open_batch, read_many
 from remediate.history.window import Window
 
-#: So much of a blob that is too large for a chunk comes at a time, each piece beginning with the end
-#: of the one before.
-_PIECE = 16 << 20
+#: A blob that is too large for a chunk comes in pieces, each beginning with the end of the one before.
 _OVERLAP = 256 << 10
 
 Buffer = bytes | memoryview
@@ -122,28 +122,19 @@ class Source:
             out.close()
         return len(stretch.sizes)
 
-    def _pieces(self, stretch: Stretch) -> Generator[Chunk, None, int]:
+    def _pieces(self, stretch: Stretch) -> Generator[Chunk | Unreadable, None, int]:
         """One large blob, piece by piece."""
-        oid, left = stretch.oids[0], stretch.sizes[0]
-        child = open_batch(self._directory, [oid], self._settings)
-        out = child.stdout
-        assert out is not None
+        oid = stretch.oids[0]
         carried = b""
-        try:
-            if out.read(len(stretch.headers[0])) != stretch.headers[0]:
-                return 0
-            while left:
-                fresh = out.read(min(_PIECE, left))
-                if not fresh:
-                    return 0
-                left -= len(fresh)
+        with contextlib.suppress(GitError):
+            for fresh in huge.pieces(self._directory, oid.decode("ascii")):
                 data = carried + fresh
                 yield Chunk("blob", data, [oid], [0], [len(data)], piece=True)
                 carried = data[-_OVERLAP:]
-        finally:
-            child.kill()
-            child.wait()
-            out.close()
+            return 1
+        if stretch.sizes[0] <= huge.HUGE:
+            return 0
+        yield Unreadable(f"object {oid.decode('ascii')}", "git can't read all of it: it is damaged")
         return 1
 
     def close(self) -> None:

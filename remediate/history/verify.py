@@ -41,6 +41,9 @@ _BLOCK = 256
 #: Files in the object directory that are git's own, in a format of its own.
 _NO_TEXT = frozenset({".pack", ".idx", ".rev", ".bitmap", ".mtimes"})
 
+#: A blob larger than this comes in pieces, each with the end of the one before: a secret can stand there.
+_PIECE, _OVERLAP = 64 << 20, 1 << 20
+
 _PROGRESS_EVERY = 2000
 
 
@@ -173,13 +176,12 @@ def _objects(
 ) -> None:
     total = len(oids)
     names = _Names()
-    for kind, oid, content in _read(directory, oids, seen):
-        seen.objects += 1
-        seen.bytes += len(content)
+    for kind, oid, content, piece in _read(directory, oids, seen, hashed=hashed):
+        if not piece:
+            seen.objects += 1
+            seen.bytes += len(content)
         if seen.objects % _PROGRESS_EVERY == 0:
             progress("Verifying objects", seen.objects, total)
-        if hashed and _id(kind, content, len(oid)) != oid:
-            raise _miswritten(oid)
         text = names.fresh(content, len(oid) // 2) if kind == "tree" else content
         closed: list[str] = []
         for needle, encoding in sorted(reader.find(text, closed)):
@@ -195,13 +197,6 @@ def _miswritten(oid: bytes) -> GitError:
         f"Object {oid.decode('ascii')} of the rehearsal is not what its id says. Nothing was changed.",
         hint="This is a bug in remediate. Please report it; the leak can still be contained.",
     )
-
-
-def _id(kind: str, content: bytes, digits: int) -> bytes:
-    digest = hashlib.new("sha1" if digits == 40 else "sha256", usedforsecurity=False)
-    digest.update(b"%s %d\0" % (kind.encode("ascii"), len(content)))
-    digest.update(content)
-    return digest.hexdigest().encode("ascii")
 
 
 class _Names:
@@ -243,13 +238,18 @@ def _only_ids_differ(old: bytes, starts: Sequence[int], ids: Sequence[int], new:
 
 
 def _read(
-    directory: Path, oids: Sequence[bytes], seen: _Seen
-) -> Iterator[tuple[str, bytes, bytes]]:
-    """Type, id and content of each of *oids*; one that git dies of is named, and it goes on."""
+    directory: Path, oids: Sequence[bytes], seen: _Seen, *, hashed: bool
+) -> Iterator[tuple[str, bytes, bytes, bool]]:
+    """Type, id and content of each of *oids*, and whether it is a further piece of the one before.
+
+    One that git dies of is named, and it goes on.
+    """
     left = list(oids)
     while left:
         done = 0
-        child = git.start(directory, "cat-file", "--batch", "--buffer")
+        child = git.start(
+            directory, "-c", f"core.bigFileThreshold={_PIECE}", "cat-file", "--batch", "--buffer"
+        )
         feeder = Thread(target=_feed, args=(child.stdin, left), daemon=True)
         feeder.start()
         out = child.stdout
@@ -262,12 +262,29 @@ def _read(
             if len(words) != 3:
                 seen.unreadable.append(_unreadable(oid, words[-1].decode("ascii", "replace")))
                 continue
-            content = out.read(int(words[2]))
-            if len(content) < int(words[2]):
+            digest = hashlib.new("sha1" if len(oid) == 40 else "sha256", usedforsecurity=False)
+            digest.update(b"%s %s\0" % (words[1], words[2]))
+            carried, size = b"", int(words[2])
+            # A folder is looked at whole: its entries are one after another.
+            step = _PIECE if words[1] == b"blob" else size
+            at = 0
+            while True:
+                fresh = out.read(min(step, size - at))
+                if hashed:
+                    digest.update(fresh)
+                at += len(fresh)
+                if not fresh and at < size:
+                    break
+                yield words[1].decode("ascii"), oid, carried + fresh, at > len(fresh)
+                if at == size:
+                    break
+                carried = fresh[-_OVERLAP:]
+            if at < size:
                 done -= 1
                 break
             out.read(1)
-            yield words[1].decode("ascii"), oid, content
+            if hashed and digest.hexdigest().encode("ascii") != oid:
+                raise _miswritten(oid)
         child.kill()
         child.wait()
         feeder.join()

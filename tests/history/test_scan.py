@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from remediate.history import stream, window
+from remediate.history import huge, stream, window
 from remediate.history.inventory import Inventory, Stretch
 from remediate.history.model import Needle, Scan
 from remediate.history.repo import open_repo
@@ -87,7 +87,7 @@ def test_a_large_blob_comes_in_pieces(
     lab: Lab, token: Needle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(window, "HALF", 1 << 12)
-    monkeypatch.setattr(stream, "_PIECE", 1 << 16)
+    monkeypatch.setattr(huge, "_PIECE", 1 << 16)
     monkeypatch.setattr(stream, "_OVERLAP", 1 << 12)
     edge = b"x" * ((1 << 16) - 5) + TOKEN.encode() + b"y" * 100_000
     last = b"z" * 300_000 + TOKEN.encode()

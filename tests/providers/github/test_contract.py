@@ -37,7 +37,9 @@ class TestGitHub(ProviderContract):
 class TestActionsSecrets(StoreContract):
     make = ActionsSecretsStore
     bad = (
-        Target("github-actions", "acme@production", (("A", None),), "github-actions:acme@production#A"),
+        Target(
+            "github-actions", "acme@production", (("A", None),), "github-actions:acme@production#A"
+        ),
         Target("github-actions", "acme/app", (), "github-actions:acme/app"),
     )
 
