@@ -14,23 +14,33 @@ from remediate.stages.authority import may_act
 
 
 def kill(run: Run, credentials: Sequence[Credential]) -> dict[str, Outcome]:
-    """Revoke *credentials*, those of one provider and one policy together; credential id to outcome."""
+    """Revoke *credentials*, those of one provider and one policy together; credential id to outcome.
+
+    One that the responder acts with is killed last: with it dead, no other could be.
+    """
     results: dict[str, Outcome] = {}
-    batches: dict[tuple[str, CredentialPolicy], list[Credential]] = {}
-    for credential in credentials:
+    batches: dict[tuple[bool, str, CredentialPolicy], list[Credential]] = {}
+    for credential in sorted(credentials, key=lambda one: _acted_with(run, one)):
         no = may_act(run, credential)
         if no is None and not isinstance(run.provider(credential), Revokes):
             no = _by_hand(credential)
         if no is None:
             table = run.policy.for_credential(credential)
-            batches.setdefault((credential.provider, table), []).append(credential)
+            batch = (_acted_with(run, credential), credential.provider, table)
+            batches.setdefault(batch, []).append(credential)
         else:
             results[credential.id] = run.effect(
                 "revoke", credential.id, functools.partial(_same, no), key=_key(credential)
             )
-    for batch in batches.values():
-        results |= _batch(run, batch)
+    for together in batches.values():
+        results |= _batch(run, together)
     return results
+
+
+def _acted_with(run: Run, credential: Credential) -> bool:
+    """Whether it is the responder's own, by comparison (`remediate.stages.assess`)."""
+    facts = run.knows("responder", credential)
+    return facts is not None and facts.known.get("leaked") is True
 
 
 def dies_replaced(run: Run, credential: Credential) -> bool:

@@ -31,7 +31,7 @@ SECRET = Kind(
 TEMPORARY = Kind(
     "aws-temporary-access-key-id",
     "AWS temporary access key of a session (ASIA…)",
-    revoke="manual",
+    revoke="api",
     reissue="none",
     page=CONSOLE_ROLES,
 )

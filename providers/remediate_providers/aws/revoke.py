@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -28,9 +27,8 @@ from remediate_providers.aws.check import (
 )
 from remediate_providers.aws.failures import AwsError
 from remediate_providers.aws.session import Aws
+from remediate_providers.aws.sessions import POLICY, denial, end_sessions
 
-POLICY = "remediate-revoke-older-sessions"
-"""The inline policy of the user that denies sessions begun before the key was deactivated."""
 WORKERS = 8
 """Keys dealt with at a time; IAM takes some twenty calls a second (from memory)."""
 _LIST_SETTLES = 15.0
@@ -66,6 +64,8 @@ def _one(held: Held, aws: Aws, vendor: VendorContext) -> Outcome:
     key_id = credential.public_id or ""
     if credential.labels.get("canary"):
         return Outcome(Status.SKIPPED, f"Left access key {key_id} alone", reason=CANARY)
+    if credential.kind == keys.TEMPORARY.name:
+        return end_sessions(held, aws, vendor)
     if credential.kind != keys.KEY_ID.name:
         step = steps.session_key(credential)
         return Outcome(Status.MANUAL, f"{key_id} is no long-term key", step.why, manual=step)
@@ -224,23 +224,12 @@ class _Work:
             if not was_active and self._denied_before(user):
                 return replace(outcome, data={**outcome.data, "sessions": "denied"})
             before = self.aws.time() + (_SPREADS if spreading else timedelta())
-            document = {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Effect": "Deny",
-                        "Action": ["*"],
-                        "Resource": ["*"],
-                        "Condition": {"DateLessThan": {"aws:TokenIssueTime": rfc3339(before)}},
-                    }
-                ],
-            }
             self.aws.call(
                 "iam",
                 "PutUserPolicy",
                 UserName=user,
                 PolicyName=POLICY,
-                PolicyDocument=json.dumps(document),
+                PolicyDocument=denial(before),
             )
         except AwsError as error:
             step = steps.deny_sessions(self.held.credential, user, error.reason)

@@ -19,7 +19,7 @@ from remediate.testing.surroundings import found, nowhere, surroundings
 from remediate_providers.aws.local import LocalAws, RunningAws
 from remediate_providers.aws.local_keys import key_id
 from remediate_providers.aws.provider import AwsProvider
-from remediate_providers.aws.revoke import POLICY
+from remediate_providers.aws.sessions import POLICY
 from tests.providers.aws.conftest import Leak, allow, hold, keys_of
 
 aws_provider = AwsProvider()

@@ -1,0 +1,152 @@
+"""Temporary keys: the sessions of whoever CloudTrail says signed with them are denied."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Status
+from remediate.plugins.provider import Held
+from remediate.secret import Secret
+from remediate.testing.surroundings import found
+from remediate_providers.aws.local import RunningAws
+from remediate_providers.aws.local_keys import key_id
+from remediate_providers.aws.provider import AwsProvider
+from remediate_providers.aws.sessions import POLICY
+from tests.providers.aws.conftest import ALLOW_ALL
+
+PROVIDER = AwsProvider()
+_count = itertools.count(1)
+
+
+def temporary(aws: RunningAws) -> Held:
+    value = Secret(key_id("ASIA", aws.account))
+    (one,) = PROVIDER.identify([found(value)])
+    return Held(one.credential, {"id": value})
+
+
+def signed(aws: RunningAws, held: Held, identity: Mapping[str, Any]) -> None:
+    """CloudTrail has an event that the key signed."""
+    aws.gate.history.add(
+        service="s3",
+        operation="ListBuckets",
+        region="us-east-1",
+        identity={**identity, "accessKeyId": held.credential.public_id},
+        address="203.0.113.9",
+        agent="aws-cli",
+        asked={},
+    )
+
+
+def of_role(aws: RunningAws, name: str, path: str = "/") -> dict[str, Any]:
+    arn = f"arn:aws:iam::{aws.account}:role{path}{name}"
+    issuer = {"type": "Role", "arn": arn, "userName": name}
+    return {"type": "AssumedRole", "sessionContext": {"sessionIssuer": issuer}}
+
+
+def role(aws: RunningAws) -> str:
+    name = f"deployer-{next(_count)}"
+    aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ALLOW_ALL))
+    return name
+
+
+def test_a_role_s_sessions_begun_before_are_denied(
+    aws: RunningAws, context: Callable[..., VendorContext]
+) -> None:
+    held, name = temporary(aws), role(aws)
+    signed(aws, held, of_role(aws, name))
+    outcome = PROVIDER.revoke([held], context())[held.id]
+    assert outcome.status is Status.DONE, outcome.reason
+    made = aws.client("iam").get_role_policy(RoleName=name, PolicyName=POLICY)["PolicyDocument"]
+    (statement,) = made["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Action"] == statement["Resource"] == ["*"]
+    moment = statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"]
+    assert moment in outcome.evidence[0].saw
+    assert outcome.data["role"] == name
+
+
+def test_a_user_s_own_session_is_refused_afterwards(
+    aws: RunningAws, context: Callable[..., VendorContext]
+) -> None:
+    """From sts:GetSessionToken: the real thing, used before and after."""
+    name = f"session-{next(_count)}"
+    values = aws.user(name, ALLOW_ALL)
+    parent = aws.gate.keys.find(values["id"].reveal_text(), None)
+    assert parent is not None
+    session, _ = aws.gate.keys.session(parent, 3600)
+    value = Secret(session.key_id)
+    (one,) = PROVIDER.identify([found(value)])
+    held = Held(one.credential, {"id": value})
+    arn = f"arn:aws:iam::{aws.account}:user/{name}"
+    signed(aws, held, {"type": "IAMUser", "userName": name, "arn": arn})
+    outcome = PROVIDER.revoke([held], context())[held.id]
+    assert outcome.status is Status.DONE, outcome.reason
+    assert outcome.data["user"] == name
+    aws.client("iam").get_user_policy(UserName=name, PolicyName=POLICY)
+    again = PROVIDER.revoke([held], context())[held.id]
+    assert again.status is Status.DONE, "safe to repeat"
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "why"),
+    [
+        ("AWSServiceRoleForSupport", "/aws-service-role/support.amazonaws.com/", "service-linked"),
+        ("AWSReservedSSO_Admin_1a2b", "/aws-reserved/sso.amazonaws.com/", "Identity Center"),
+    ],
+)
+def test_a_role_that_can_not_be_edited_is_a_step(
+    aws: RunningAws, context: Callable[..., VendorContext], name: str, path: str, why: str
+) -> None:
+    held = temporary(aws)
+    signed(aws, held, of_role(aws, name, path))
+    outcome = PROVIDER.revoke([held], context())[held.id]
+    assert outcome.status is Status.MANUAL
+    assert why in outcome.reason
+    assert outcome.manual is not None
+    assert name in outcome.manual.title
+
+
+def test_root_and_strange_events_are_steps(
+    aws: RunningAws, context: Callable[..., VendorContext]
+) -> None:
+    for identity in ({"type": "Root", "arn": "arn:root"}, {"type": "AWSService"}, {}):
+        held = temporary(aws)
+        signed(aws, held, identity)
+        assert PROVIDER.revoke([held], context())[held.id].status is Status.MANUAL
+
+
+def test_one_that_signed_nothing_is_a_step(
+    aws: RunningAws, context: Callable[..., VendorContext]
+) -> None:
+    held = temporary(aws)
+    outcome = PROVIDER.revoke([held], context())[held.id]
+    assert outcome.status is Status.MANUAL
+    assert "no event" in outcome.reason
+
+
+def test_a_missing_right_is_named(
+    aws: RunningAws,
+    context: Callable[..., VendorContext],
+    responder: Callable[..., Mapping[str, str]],
+) -> None:
+    held, name = temporary(aws), role(aws)
+    signed(aws, held, of_role(aws, name))
+    outcome = PROVIDER.revoke([held], context(responder("cloudtrail:*", "sts:*")))[held.id]
+    assert outcome.status is Status.MANUAL
+    assert "iam:PutRolePolicy" in outcome.reason
+
+
+def test_another_account_s_is_left_alone(
+    aws: RunningAws, context: Callable[..., VendorContext]
+) -> None:
+    value = Secret(key_id("ASIA", "111122223333"))
+    (one,) = PROVIDER.identify([found(value)])
+    outcome = PROVIDER.revoke([Held(one.credential, {"id": value})], context())[one.credential.id]
+    assert outcome.status is Status.MANUAL
+    assert "111122223333" in repr(outcome)
