@@ -29,7 +29,7 @@ _COMMANDS = {
     "approve": "approve:approve",
     "rescue": "rescue:rescue",
     "prevent": "prevent:prevent",
-    "notify": "unfilled:notify",
+    "notify": "notify:notify",
     "rotate": "rotate:rotate",
     "review": "review:review",
     "providers": "providers:providers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from remediate.errors import ExitStatus, worst
+from remediate.incident.rows import Action
 from remediate.incident.state import State
 from remediate.model import ManualStep
 from remediate.plugins.outcome import Status
@@ -38,6 +39,8 @@ def conclude(state: State, limits: list[str], *extra: ExitStatus) -> Conclusion:
     """
     codes = {*extra, *map(_stage_exit, state.stages.values())}
     for effect in state.effects.values():
+        if effect.action == Action.NOTIFY:
+            continue
         if effect.pending:
             # Cut off, and no later stage looked into it: nobody knows what came of it.
             codes.add(ExitStatus.VENDOR)

@@ -54,6 +54,8 @@ class Policy:
     approve: tuple[str, ...] = ()
     signers: str = "allowed_signers"
     max_revocations: int = 20
+    notify: str = ""
+    """Where the address of the webhook for the notification is kept: ``keyring:SERVICE#USER``."""
     credentials: tuple[CredentialPolicy, ...] = ()
     replacement: str = "REMOVED-{kind}"
     paths: tuple[str, ...] = ()
@@ -236,6 +238,7 @@ def parse(data: bytes, name: str) -> Policy:
         approve=incident.strings("approve"),
         signers=incident.take("signers", str, "allowed_signers"),
         max_revocations=_positive(incident, "max_revocations", 20),
+        notify=_notify(incident),
         credentials=tuple(
             _credential(_Table(name, text, "credential", n, t)) for n, t in enumerate(tables, 1)
         ),
@@ -251,6 +254,16 @@ def parse(data: bytes, name: str) -> Policy:
     for read in (incident, history, publish):
         read.done()
     return policy
+
+
+def _notify(table: _Table) -> str:
+    value = cast("str", table.take("notify", str, ""))
+    if value and not re.fullmatch(r"keyring:[^#]+#.+", value):
+        raise table.fail(
+            "notify",
+            "`notify` to be keyring:SERVICE#USER: a webhook's address is a secret, and stands in no file",
+        )
+    return value
 
 
 def _credential(table: _Table) -> CredentialPolicy:

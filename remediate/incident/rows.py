@@ -141,3 +141,5 @@ class Action(StrEnum):
     """Old commits that a server still hands out by id: gone from there."""
     APPROVE = "approve"
     """A second person's signature on a stage (the subject): waited for, then there."""
+    NOTIFY = "notify"
+    """The notification, to a host (the subject). Nothing of the incident hangs on it."""

@@ -34,7 +34,7 @@ def waits(state: State) -> list[Wait]:
     vendors: list[Wait] = []
     for effect in state.effects.values():
         outcome = effect.outcome
-        if outcome is None or outcome.status.settled:
+        if outcome is None or outcome.status.settled or effect.action == Action.NOTIFY:
             continue
         if outcome.manual is not None:
             on = "second-person" if effect.action == Action.APPROVE else "you"

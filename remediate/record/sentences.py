@@ -24,6 +24,7 @@ _VERBS = {
     "put-back": "put back",
     "close-alert": "close",
     "remove-by-id": "see whether old commits are gone from",
+    "notify": "send the notification to",
     "approve": "have a second person approve",
 }
 _ENDS = {
