@@ -34,6 +34,11 @@ def each_credential(run: Run) -> list[str]:
         said = [f"{credential.kind} {credential.public_id or credential.id}", table.strategy]
         said += [f"store {spec}" for spec in table.stores]
         said += [f"run {' '.join(command)}" for command in (table.deploy, table.check) if command]
+        said += [f"by {table.provider}"] if table.provider else []
+        said += [
+            f"told {name}: {value if isinstance(value, str) else ' '.join(value)}"
+            for name, value in table.options
+        ]
         said += ["insisted on"] if table.insist else []
         lines.append("; ".join(said))
     return lines

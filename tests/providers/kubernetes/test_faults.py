@@ -20,6 +20,7 @@ from remediate.plugins.provider import Held
 from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate.testing.faults import ProviderFaults, StoreFaults, hold
+from remediate_providers.kubernetes.external import ExternalSecretStore
 from remediate_providers.kubernetes.local import LocalKubernetes, RunningKubernetes, kubeconfig
 from remediate_providers.kubernetes.provider import KubernetesProvider
 from remediate_providers.kubernetes.secrets import KubernetesStore
@@ -108,3 +109,29 @@ class TestKubernetesStoreFaults(StoreFaults):
     def stored(self, running: Addressed) -> Mapping[str, Secret]:
         data = running.kube.state.objects["secrets", "prod", "app"]["data"]
         return {"value": Secret(base64.b64decode(data["KEY"]))}
+
+
+class External(ExternalSecretStore):
+    """The store, given a kubeconfig for the line."""
+
+    def put(self, target: Target, values: Mapping[str, Secret], vendor: VendorContext) -> Outcome:
+        return super().put(target, values, through(vendor))
+
+    def holds(
+        self, target: Target, values: Mapping[str, Secret], vendor: VendorContext
+    ) -> bool | None:
+        return super().holds(target, values, through(vendor))
+
+
+class TestExternalSecretFaults(TestKubernetesStoreFaults):
+    make = External
+
+    def start(self) -> Addressed:
+        running = super().start()
+        rows = [{"secretKey": "KEY", "remoteRef": {"key": "prod/app"}}]
+        running.kube.state.put("externalsecrets", "prod", "app", spec={"data": rows})
+        running.kube.state.backend["prod/app"] = self.parts()["value"].reveal()
+        return running
+
+    def target(self, running: Addressed) -> Target:
+        return Target("external-secret", "prod/app", (("KEY", None),), "external-secret:prod/app")

@@ -79,3 +79,35 @@ def test_without_a_store_it_is_ended_all_the_same(postgres: Server, tmp_path: Pa
     )
     assert code == 3, events
     assert not postgres.accepts(role, "leaked" + "-Pa55")
+
+
+@pytest.mark.parametrize("at", ["reissue", "install", "store"])
+def test_killed_on_the_way_it_goes_on_and_no_password_is_lost(
+    postgres: Server, tmp_path: Path, at: str
+) -> None:
+    role = postgres.role()
+    url = postgres.url(role)
+    made = leak(tmp_path / "leak", url)
+    options = ("--policy", str(made.policy), "--key-file", str(made.key_file), "--yes", "--json")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "remediate", "run", made.report, "--repo", made.repository),
+            *options,
+        ],
+        cwd=made.repository,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "effect" and event["action"] == at:
+            process.kill()
+            break
+    process.communicate()
+    code, events = remediate(made, "resume", "--policy", str(made.policy))
+    assert code == 0, events
+    line_of = (made.repository / ".env.local").read_text().strip()
+    new = line_of.removeprefix("DATABASE_URL=").strip("'\"")
+    assert postgres.accepts(role, new.split(":")[2].split("@")[0])
+    assert not postgres.accepts(role, "leaked" + "-Pa55")
