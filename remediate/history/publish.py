@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from remediate.errors import RemoteError
 from remediate.history import git, packs, remote
+from remediate.history.edits import Clean
 from remediate.history.model import Progress, RefChange, Rehearsal, no_progress
 from remediate.history.remote import MEANS, Cause
+from remediate.history.remotenames import rename, renamed
 from remediate.history.repo import Repo
 
 #: Refs that hosts make themselves and, as a rule, let nobody push to: tried, but apart from the rest.
@@ -62,6 +64,13 @@ class PushPlan:
     """At a doomed object that has no successor."""
     clean: int
     """How many others the remote has, none of them affected."""
+    renames: tuple[RefChange, ...] = ()
+    """Refs whose names hold a secret: the new name, what the old one is at, what the new one gets."""
+
+    @property
+    def changes(self) -> tuple[RefChange, ...]:
+        """All that would change there."""
+        return (*self.refs, *self.host_refs, *self.renames)
 
 
 @dataclass(frozen=True)
@@ -91,10 +100,10 @@ class PushResult:
         return tuple(ref for ref in self.refs if not ref.pushed)
 
 
-def plan_push(repo: Repo, rehearsal: Rehearsal, name: str) -> PushPlan:
+def plan_push(repo: Repo, rehearsal: Rehearsal, name: str, clean: Clean = bytes) -> PushPlan:
     """What the remote *name* has now, and what has to be pushed there. Pushes nothing.
 
-    Raises `remediate.errors.RemoteError` where it can't be reached.
+    *clean* tells which names hold a secret. Raises `remediate.errors.RemoteError` where it can't be reached.
     """
     there = {ref: oid for ref, oid in remote.advertised(repo, name).items() if ref != "HEAD"}
     new = frozenset(rehearsal.objects.values())
@@ -107,9 +116,17 @@ def plan_push(repo: Repo, rehearsal: Rehearsal, name: str) -> PushPlan:
     unknown: list[RemoteRef] = []
     done: list[str] = []
     stuck: list[str] = []
-    clean = 0
+    names = renamed(there, clean)
+    renames: list[RefChange] = []
+    unaffected = 0
     for ref, oid in sorted(there.items()):
-        if oid in rehearsal.objects:
+        if ref in names:
+            if oid in rehearsal.objects or (oid in here and oid not in doomed):
+                target = rehearsal.objects.get(oid, oid)
+                renames.append(RefChange(names[ref], oid, target, renamed=True))
+            else:
+                unknown.append(RemoteRef(names[ref], oid))
+        elif oid in rehearsal.objects:
             change = RefChange(ref, oid, rehearsal.objects[oid])
             (host_refs if _HOSTS_OWN.match(ref) else refs).append(change)
         elif oid in new:
@@ -120,7 +137,7 @@ def plan_push(repo: Repo, rehearsal: Rehearsal, name: str) -> PushPlan:
             expected = seen.get(ref)
             (unknown if expected is None else moved).append(RemoteRef(ref, oid, expected))
         else:
-            clean += 1
+            unaffected += 1
     return PushPlan(
         remote=name,
         url=remote.shown(remote.address(repo, name).reveal_text()),
@@ -130,14 +147,18 @@ def plan_push(repo: Repo, rehearsal: Rehearsal, name: str) -> PushPlan:
         moved=tuple(moved),
         unknown=tuple(unknown),
         stuck=tuple(stuck),
-        clean=clean,
+        clean=unaffected,
+        renames=tuple(renames),
     )
 
 
-def push(repo: Repo, plan: PushPlan, *, progress: Progress = no_progress) -> PushResult:
+def push(
+    repo: Repo, plan: PushPlan, *, clean: Clean = bytes, progress: Progress = no_progress
+) -> PushResult:
     """Push each ref of *plan*, in one transaction where the server knows how.
 
-    Never deletes, never mirrors, never forces without a lease. Called again after a crash it takes
+    Never mirrors, never forces without a lease, and deletes nothing but the old name of a ref that
+    gets another, which *clean* tells. Called again after a crash it takes
     refs at their new value for done. Refusals are in the result, with the cause; raises
     `remediate.errors.RemoteError` where the remote can't be reached before anything was sent.
     """
@@ -151,12 +172,15 @@ def push(repo: Repo, plan: PushPlan, *, progress: Progress = no_progress) -> Pus
     if apart:
         for batch in _batches(apart):
             refused |= _send(repo, plan.remote, batch)[1]
+    for ref, why in rename(repo, plan.remote, plan.renames, clean).items():
+        if why is not None:
+            refused[ref] = why
     progress("pushing", len(todo) + len(apart), len(todo) + len(apart))
     results = tuple(
         PushedRef(change.name, change.new, pushed=True)
         if (cause := refused.get(change.name)) is None
         else PushedRef(change.name, change.new, pushed=False, cause=cause, why=MEANS[cause])
-        for change in everything
+        for change in plan.changes
     )
     _follow(repo, plan.remote, [change for change in everything if change.name not in refused])
     return PushResult(results, atomic)

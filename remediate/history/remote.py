@@ -375,6 +375,11 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
+def configure(folder: Path, entries: Iterable[tuple[str, str]]) -> None:
+    """Add *entries* to the settings of a `scratch` repository, where nobody else can read them."""
+    _append(folder / "config", _config_text(entries))
+
+
 def _append(config: Path, text: str) -> None:
     before = config.read_text("utf-8")
     with os.fdopen(create(config, 0o600), "w", encoding="utf-8", errors="surrogateescape") as out:

@@ -10,7 +10,9 @@ from dataclasses import replace
 from remediate.clock import utc_now
 from remediate.errors import DeclinedError
 from remediate.history import remote
+from remediate.history.edits import Clean
 from remediate.history.lfs import push_lfs
+from remediate.history.matcher import cleaner
 from remediate.history.publish import PushedRef, PushPlan, plan_push, push
 from remediate.history.remote import Cause
 from remediate.history.snapshot import keep_remote
@@ -39,7 +41,7 @@ def act(run: Run) -> Result:
     if rehearsal is not None:
         planned = _PLANNED.pop(run, {})
         for name in names:
-            plan = planned.get(name) or plan_push(run.repo, rehearsal, name)
+            plan = planned.get(name) or plan_push(run.repo, rehearsal, name, _clean(run))
             pushed += _publish(run, plan)
     verify_remotes(run, names)
     later = aftermath(run, names, rehearsal) if rehearsal is not None else ""
@@ -70,15 +72,19 @@ def pushes(run: Run) -> list[str]:
         return []
     lines = []
     for name in _remotes(run):
-        plan = plan_push(run.repo, rehearsal, name)
+        plan = plan_push(run.repo, rehearsal, name, _clean(run))
         _PLANNED.setdefault(run, {})[name] = plan
-        changes = (*plan.refs, *plan.host_refs)
-        lines += [f"push to {plan.url}: {c.name} {c.old} -> {c.new}" for c in changes]
+        lines += [f"push to {plan.url}: {c.name} {c.old} -> {c.new}" for c in plan.changes]
         hosted = hosting.host_of(run, name)
         if hosted is not None:
             for change in hosting.wanted(run, hosted, [c.name for c in plan.refs]):
                 lines.append(f"for the push, and put back: {change.title}")
     return lines
+
+
+def _clean(run: Run) -> Clean:
+    """Tells which names of refs hold a secret."""
+    return cleaner(run.needles())
 
 
 def _remotes(run: Run) -> list[str]:
@@ -99,7 +105,7 @@ def _publish(run: Run, plan: PushPlan) -> int:
         changes = hosting.wanted(run, hosted, names)
     _confirm(run, plan, hosted, changes)
     pushed = len(plan.done)
-    if plan.refs or plan.host_refs:
+    if plan.changes:
         _keep(run, plan)
         if _lfs(run, plan):
             with hosting.making_way(run, hosted, changes):
@@ -110,7 +116,7 @@ def _publish(run: Run, plan: PushPlan) -> int:
 
 
 def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[Change]) -> None:
-    if not plan.refs and not plan.host_refs:
+    if not plan.changes:
         return
     facts = run.knows(hosting.TOPIC) if hosted is not None else None
     why = (
@@ -125,7 +131,7 @@ def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[
     if changes:
         why += f" For the push, and put back after it: {'; '.join(c.title for c in changes)}."
     if not run.asks.confirm(
-        f"Force-push {len(plan.refs)} rewritten refs to {plan.url}?",
+        f"Force-push {len(plan.refs)} rewritten refs to {plan.url}{_also(plan)}?",
         option="--yes",
         default=True,
         why=why,
@@ -134,6 +140,11 @@ def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[
             "Nothing was pushed: you said no. The remote still serves the secrets.",
             hint="When you are ready: remediate resume",
         )
+
+
+def _also(plan: PushPlan) -> str:
+    number = len(plan.renames)
+    return f", and rename {number} whose names hold a secret" if number else ""
 
 
 def _keep(run: Run, plan: PushPlan) -> None:
@@ -170,7 +181,7 @@ def _keep(run: Run, plan: PushPlan) -> None:
 
 def _lfs(run: Run, plan: PushPlan) -> bool:
     """LFS objects first: a ref whose objects are not there breaks every checkout of it."""
-    new = [change.new for change in plan.refs]
+    new = [change.new for change in (*plan.refs, *plan.renames)]
 
     def do() -> Outcome:
         done = push_lfs(run.repo, plan.remote, new)
@@ -202,7 +213,7 @@ def _lfs(run: Run, plan: PushPlan) -> bool:
 
 def _push(run: Run, plan: PushPlan) -> int:
     """Push what has to be; the number of refs that are where they belong."""
-    changes = {change.name: change for change in (*plan.refs, *plan.host_refs)}
+    changes = {change.name: change for change in plan.changes}
 
     def send(names: Sequence[str]) -> Mapping[str, Outcome]:
         wanted = set(names)
@@ -210,8 +221,9 @@ def _push(run: Run, plan: PushPlan) -> int:
             plan,
             refs=tuple(c for c in plan.refs if c.name in wanted),
             host_refs=tuple(c for c in plan.host_refs if c.name in wanted),
+            renames=tuple(c for c in plan.renames if c.name in wanted),
         )
-        results = push(run.repo, part, progress=run.progress()).refs
+        results = push(run.repo, part, clean=_clean(run), progress=run.progress()).refs
         return {ref.name: _outcome(ref, changes[ref.name].old) for ref in results}
 
     # No reconcile: `push` takes a ref at its new value for done, and every ref has its lease.
