@@ -49,3 +49,32 @@ def test_names_are_renamed_told_nowhere_and_put_back(
     assert cli("verify", gitleaks, "--repo", acme).code == 0
     assert cli("undo", *flags, "--yes").code == 0
     assert bash(state, cwd=acme) == before
+
+
+def test_on_the_remote_too(
+    cli: Cli, key_file: Path, sealed: Path, tmp_path: Path, bash: Callable[..., str]
+) -> None:
+    value = "a-value-of-" + "some-length-" + "c4ca4238"
+    bash(
+        f"""
+        git init -q --bare remote.git
+        git clone -q remote.git ours 2>/dev/null
+        cd ours
+        echo one > a; git add a; git commit -qm one; git push -q origin main
+        git switch -q -c fix-{value}; echo '{value}' > key; git add key; git commit -qm two
+        git push -q -u origin fix-{value}; git tag {value} main; git push -q origin {value}
+        cd ..; echo '{value}' > report.txt
+        """
+    )
+    flags = ("--repo", tmp_path / "ours", "--key-file", key_file)
+    done = cli("run", tmp_path / "report.txt", *flags, "--yes", "--offline", "--json")
+    assert done.code == 0, done.out
+    assert value not in done.out + done.err
+    names = bash("git -C remote.git for-each-ref --format='%(refname)'").split()
+    assert names == ["refs/heads/fix-REMOVED-secret", "refs/heads/main", "refs/tags/REMOVED-secret"]
+    assert value not in bash("git -C remote.git log --all -p")
+    assert bash("git -C ours status -sb").startswith(
+        "## fix-REMOVED-secret...origin/fix-REMOVED-secret\n"
+    )
+    assert holds(sealed, {"value": value.encode()}) == []
+    assert cli("verify", tmp_path / "report.txt", "--repo", tmp_path / "ours", "--remote").code == 0
