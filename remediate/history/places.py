@@ -48,6 +48,7 @@ def places(
     """Every place, the oldest commit's first; *notes* are the commits that hold notes, not files."""
     lines = _lines(directory, [hit for hit in scan.hits if hit.type == "blob"])
     teller = _Teller(done, matcher.replace)
+    in_names = any(hit.type == "tree" for hit in scan.hits)
     found: list[Place] = []
     for commit in plan.commits:
         where = "note" if commit in notes else "file"
@@ -56,7 +57,7 @@ def places(
                 teller.place(where, commit, path, line.told, line.needle, line.encoding)
                 for line in new
             ]
-            if plan.holding and (named := _in_name(entry, matcher)):
+            if in_names and (named := _in_name(entry, matcher)):
                 found += [teller.place("path", commit, path, None, *hit) for hit in named]
     held = _held(plan)
     for hit in scan.hits:

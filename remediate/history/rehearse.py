@@ -65,7 +65,7 @@ def rehearse(
     renames = refnames.decide(refnames.names(repo), matcher.replace, done.objects)
     moves, said = _with_notes(repo, quarantine, _moves(refs, done, renames), refs, done)
     said += _renamed(renames)
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(2) as beside:
         # Most of this is git's own work, in a process of its own.
         checked = beside.submit(check, quarantine, todo, done, needles, no_progress)
         named = beside.submit(
