@@ -21,6 +21,9 @@ from remediate.history.rewrite import Rewritten
 from remediate.history.unpacking import members
 
 _PROGRESS_EVERY = 1000
+
+#: git keeps every tree in memory that it is asked to compare, so a child gets no more pairs than these.
+_PAIRS = 1000
 _DROPPED = (b"gpgsig", b"gpgsig-sha256", b"mergetag")
 _ID = re.compile(rb"\b[0-9a-f]{7,64}\b")
 
@@ -118,15 +121,18 @@ def _same_text(old: bytes, new: bytes, replaced: Marks) -> bool:
 
 
 def _check_trees(quarantine: Path, done: Rewritten, replaced: Marks, progress: Progress) -> None:
-    inner = {
-        entry.oid.hex() for entries in done.entries.values() for entry in entries if entry.folder
-    }
-    # What lies within another doomed tree is compared with that one.
-    tops = [old for old in done.entries if old in done.objects and old not in inner]
-    with ids_file(f"{old} {done.objects[old]}".encode("ascii") for old in tops) as stdin:
+    olds = [old for old in done.entries if old in done.objects]
+    for number in range(0, len(olds), _PAIRS):
+        progress("Checking folders", number, len(olds))
+        _compare_trees(quarantine, olds[number : number + _PAIRS], done, replaced)
+
+
+def _compare_trees(quarantine: Path, olds: Sequence[str], done: Rewritten, replaced: Marks) -> None:
+    """Each tree with its successor, entry by entry; what lies within is compared with its own."""
+    with ids_file(f"{old} {done.objects[old]}".encode("ascii") for old in olds) as stdin:
         child = git.start(
             quarantine,
-            *("diff-tree", "--stdin", "-r", "-t", "--raw", "--no-renames", "--no-abbrev"),
+            *("diff-tree", "--stdin", "--raw", "--no-renames", "--no-abbrev"),
             stdin=stdin,
         )
     gone = came = compared = 0
@@ -135,8 +141,6 @@ def _check_trees(quarantine: Path, done: Rewritten, replaced: Marks, progress: P
         for line in child.stdout:
             if not line.startswith(b":"):
                 compared += 1
-                if compared % _PROGRESS_EVERY == 0:
-                    progress("Checking folders", compared, len(tops))
                 continue
             facts, _, path = line.partition(b"\t")
             old_mode, new_mode, old, new, status = facts[1:].decode("ascii").split()
@@ -148,7 +152,7 @@ def _check_trees(quarantine: Path, done: Rewritten, replaced: Marks, progress: P
                     raise RehearsalError(f"a file {_shown(path)} came out of nowhere")
             elif old_mode != new_mode or done.objects.get(old) != new:
                 raise RehearsalError(f"{_shown(path)} has another content")
-    if child.returncode or compared != len(tops):
+    if child.returncode or compared != len(olds):
         raise RehearsalError("git can't compare its folders")
     if gone != came:
         raise RehearsalError("a file is gone")

@@ -246,7 +246,7 @@ def _scan_trees(
 ) -> None:
     length = repo.hex_length // 2
     doomed = sorted({hit.oid for hit in looked.hits if hit.type == "blob"})
-    ids = engine([literal(bytes.fromhex(oid)) for oid in doomed])
+    ids = engine([*(literal(bytes.fromhex(oid)) for oid in doomed), literal(_GITLINK)])
 
     def begin() -> Callable[[str, Iterator[Chunk | Unreadable]], _Trees]:
         search = _TreeSearch(matcher.fork(), ids.fork(), doomed, length)
@@ -296,7 +296,7 @@ def _follow_links(
 class _TreeSearch:
     matcher: Matcher
     ids: Prefilter
-    """For the raw ids of `doomed`."""
+    """For the raw ids of `doomed`, and for gitlinks."""
     doomed: Sequence[str]
     length: int
     """Bytes of an id."""
@@ -316,16 +316,16 @@ class _TreeSearch:
         data, length, nesting = chunk.data, self.length, found.nesting
         raws = [bytes.fromhex(oid.decode("ascii")) for oid in chunk.oids]
         for number, end in self.ids.hits(data):
-            found.holders.setdefault(raws[chunk.index(end)], set()).add(self.doomed[number])
+            index = chunk.index(end)
+            if number < len(self.doomed):
+                found.holders.setdefault(raws[index], set()).add(self.doomed[number])
+            elif linked := _gitlink(bytes(data[end : end + _LONGEST_ENTRY]), length):
+                found.links.setdefault(raws[index], set()).add(linked)
         named = {chunk.index(end) for _, end in self.matcher.prefilter.hits(data)}
         for index in sorted(named):
             if hits := _hits_in_names(chunk, index, self.matcher, length):
                 found.hits += hits
                 found.holders.setdefault(raws[index], set())
-        if _GITLINK.search(data) is not None:
-            for index, raw in enumerate(raws):
-                if linked := _gitlinks(chunk.content(index), length):
-                    found.links[raw] = linked
         for raw, start, size in zip(raws, chunk.starts, chunk.sizes, strict=True):
             if below := trees.subtrees(data, start, start + size, length):
                 # Which tree is another version of which, their first names tell.
@@ -334,13 +334,17 @@ class _TreeSearch:
                 )
 
 
-_GITLINK = re.compile(b"160000 ")
+#: How a gitlink's entry begins, and how long one's name and id can be.
+_GITLINK = b"160000 "
+_LONGEST_ENTRY = 4096 + 33
 
 
-def _gitlinks(content: bytes, length: int) -> set[str]:
-    if b"160000 " not in content:
-        return set()
-    return {entry.oid.hex() for entry in trees.parse(content, length) if entry.mode == b"160000"}
+def _gitlink(entry: bytes, length: int) -> str:
+    """The commit that the entry names whose mode stands before *entry*.
+
+    Where that was no mode but a part of an id, it is one that nobody has, which does no harm.
+    """
+    return entry.partition(b"\0")[2][:length].hex()
 
 
 #: So much of a tree holds its first entry's mode and name, or enough of it to tell it by.
