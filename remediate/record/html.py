@@ -64,13 +64,15 @@ def to_html(record: Record) -> str:
 
 def _reach(record: Record) -> list[tuple[str, str, str]]:
     """(credential, what, known) of all that tells how far each credential reached."""
-    return [
+    found = [
         (fact.credential, name, said(value) or "none")
         for fact in record.facts
         if fact.credential
         for name, value in fact.known.items()
         if fact.topic == "reach" or name in _REACHABLE
     ]
+    # Several stages ask the same of a vendor.
+    return sorted(dict.fromkeys(found))
 
 
 def _events(record: Record) -> list[tuple[str, Mapping[str, Json], bool]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -127,12 +128,20 @@ class Page:
                 pass
 
 
+def _high(ends: tuple[int, int]) -> tuple[int, int]:
+    """The same pipe under numbers from 10 on: 3 and 4 are to be its ends in Chromium, and no other's."""
+    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
+    for end in ends:
+        os.close(end)
+    return moved[0], moved[1]
+
+
 @contextlib.contextmanager
 def chromium(profile: Path) -> Iterator[Page]:
     """A page of a Chromium of its own, ended afterwards. *profile* is an empty folder."""
     assert CHROMIUM is not None
-    theirs, ours = os.pipe()
-    read, write = os.pipe()
+    theirs, ours = _high(os.pipe())
+    read, write = _high(os.pipe())
     # Chromium reads from 3 and writes to 4, whatever else is open.
     command = f'exec "$0" "$@" 3<&{theirs} 4>&{write} {theirs}<&- {write}>&-'
     child = subprocess.Popen(
