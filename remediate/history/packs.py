@@ -90,7 +90,7 @@ def indexes(objects: Path) -> list[Path]:
 def loose_objects(objects: Path) -> Iterator[Path]:
     """The files of the loose objects in an object directory."""
     for fan_out in sorted(objects.glob("[0-9a-f][0-9a-f]")):
-        for path in sorted(fan_out.iterdir()):
+        for path in sorted(fan_out.glob("*")):
             if len(path.name) in (38, 62) and set(path.name) <= set("0123456789abcdef"):
                 yield path
 

@@ -6,6 +6,7 @@ Never ``git gc`` or ``git prune``: those drop what other people may still be loo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -110,15 +111,22 @@ def remove(
         for index in packs.indexes(repo.objects_dir):
             if index in clean:
                 continue
-            if ids.isdisjoint(order := packs.listed(repo, index)):
-                clean.add(index)
-            else:
-                affected.append((index, order))
+            # A gc that runs meanwhile takes packs away; what it makes of them is the next round's.
+            with contextlib.suppress(FileNotFoundError):
+                if ids.isdisjoint(order := packs.listed(repo, index)):
+                    clean.add(index)
+                else:
+                    affected.append((index, order))
         for done, (index, order) in enumerate(affected):
             progress("rewriting packs", done, len(affected))
-            if (note := _shared_note(index)) is not None:
+            try:
+                old = index.with_suffix(".pack").stat()
+            except FileNotFoundError:
+                continue
+            if (note := _shared_note(index, old)) is not None:
                 said.append(note)
-            clean |= _rewrite_pack(repo, guard, index, [oid for oid in order if oid not in ids])
+            keep = [oid for oid in order if oid not in ids]
+            clean |= _rewrite_pack(repo, guard, index, keep, old)
             rewritten += 1
         _remove_loose(repo, ids)
         _remove_abandoned(repo)
@@ -129,8 +137,10 @@ def remove(
     return rewritten, said
 
 
-def _rewrite_pack(repo: Repo, guard: Guard, index: Path, keep: Sequence[str]) -> set[Path]:
-    """Put a pack with the objects *keep* in the place of the one of *index*; gives its index."""
+def _rewrite_pack(
+    repo: Repo, guard: Guard, index: Path, keep: Sequence[str], old: os.stat_result
+) -> set[Path]:
+    """Put a pack with the objects *keep* in the place of *old*, the one of *index*; gives its index."""
     made: list[Path] = []
     if keep:
         with packs.staging(repo) as folder:
@@ -142,7 +152,7 @@ def _rewrite_pack(repo: Repo, guard: Guard, index: Path, keep: Sequence[str]) ->
                     "hold what it should. The old one was left as it is.",
                     hint="git fsck --full says whether the old one is damaged.",
                 )
-            _carry_marks(index, made)
+            _carry_marks(index, made, old)
             packs.install(repo, folder)
     # These name packs and commits that are about to go; git makes them again when it next tidies up.
     for cache in _caches(repo):
@@ -168,12 +178,11 @@ def _pack(repo: Repo, guard: Guard, folder: Path, keep: Sequence[str]) -> None:
     )
 
 
-def _carry_marks(index: Path, made: Sequence[Path]) -> None:
+def _carry_marks(index: Path, made: Sequence[Path], age: os.stat_result) -> None:
     """Give the new packs the old one's marks, and its age: gc goes by that for unreachable objects."""
-    age = index.with_suffix(".pack").stat()
     for new in made:
         for mark in _MARKS:
-            if index.with_suffix(mark).exists():
+            with contextlib.suppress(FileNotFoundError):
                 new.with_suffix(mark).write_bytes(index.with_suffix(mark).read_bytes())
         os.utime(new.with_suffix(".pack"), ns=(age.st_atime_ns, age.st_mtime_ns))
 
@@ -214,12 +223,11 @@ def _remove_loose(repo: Repo, ids: Set[str]) -> None:
         sync_folder(folder)
 
 
-def _shared_note(index: Path) -> str | None:
-    pack = index.with_suffix(".pack")
-    if pack.stat().st_nlink < 2:
+def _shared_note(index: Path, pack: os.stat_result) -> str | None:
+    if pack.st_nlink < 2:
         return None
     return (
-        f"{pack.name} has another name on this disk (hard-linked): a local clone still holds the old "
+        f"{index.with_suffix('.pack').name} has another name on this disk (hard-linked): a local clone still holds the old "
         "objects. Run remediate there too."
     )
 

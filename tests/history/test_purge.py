@@ -247,3 +247,31 @@ def test_a_removal_that_was_cut_short_is_finished(busy: Any) -> None:
     purge(busy.repo, busy.rehearsal)
     assert not any(index.exists() for index in headless)
     busy.lab.git("fsck", "--full", "--strict")
+
+
+@pytest.mark.parametrize(
+    "tidying", [("gc", "--quiet", "--prune=never"), ("repack", "-a", "-d", "-k", "-q")]
+)
+def test_a_gc_that_comes_in_between_brings_nothing_back(busy: Any, tidying: Any) -> None:
+    apply(busy.repo, busy.rehearsal, busy.needles)
+    reachable = (
+        "rev-list",
+        "--objects",
+        "--no-object-names",
+        "--all",
+        "--reflog",
+        "--indexed-objects",
+    )
+    before = set(busy.lab.git(*reachable).split())
+    came: list[str] = []
+
+    def progress(step: str, done: int, total: int | None) -> None:
+        if step == "rewriting packs" and not came:
+            came.append(step)
+            busy.lab.git(*tidying)
+
+    done = purge(busy.repo, busy.rehearsal, progress=progress)
+    assert came and done.kept == ()
+    assert not set(busy.rehearsal.doomed) & _ids(busy.lab)
+    assert before <= _ids(busy.lab)
+    busy.lab.git("fsck", "--full", "--strict")
