@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
@@ -45,7 +46,9 @@ class GitLabProvider:
 
     def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:
         """Each by itself, a few side by side."""
-        return end_all(batch, vendor, lambda held: Ending(held, vendor))
+        # What was learned is of one credential; of several, none is taken for seen here before.
+        around = vendor if len(batch) == 1 else replace(vendor, known={})
+        return end_all(batch, around, lambda held: Ending(held, around))
 
     def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:
         """What bears our mark already, and whether the old one lives."""

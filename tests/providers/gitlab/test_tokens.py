@@ -128,6 +128,9 @@ def test_a_refusal_by_a_gitlab_that_nobody_named_is_no_death(gitlab, around, hol
         outcome = PROVIDER.revoke([held], around(poor(gitlab)))[held.id]
         known = around(poor(gitlab), known={"token_id": 7})
         assert PROVIDER.check(held, known).alive is False, "it was seen alive here before"
+        both = [held, hold(gitlab.leak().value)]
+        ended = PROVIDER.revoke(both, known)
+        assert [ended[one.id].status for one in both] == [Status.MANUAL, Status.DONE]
     assert check.alive is None
     assert "GITLAB_API_URL" in check.reason
     assert outcome.status is Status.MANUAL
