@@ -193,7 +193,7 @@ class ProviderFaults:
 
     @every_trouble
     def test_there_is_one_successor_or_a_step(self, trouble: Trouble) -> None:
-        for scene, call in self._cases(trouble, _reissue, self.before_reissue):
+        for scene, call in self._cases(trouble, _replace, self.before_reissue):
             self._one_successor(scene, trouble, call)
 
     @every_trouble
@@ -210,8 +210,7 @@ class ProviderFaults:
     # -- how they are gone through -------------------------------------------------------------
 
     def _one_successor(self, scene: Scene, trouble: Trouble, call: Call) -> None:
-        before = scene.provider.before_reissue(scene.held, scene.vendor())
-        made = _reissue(scene)
+        before, made = _replace(scene)
         told = _told(made)
         scene.line.heal()
         if trouble is Trouble.CRASH:
@@ -395,6 +394,13 @@ def _revoke(scene: Scene) -> Outcome:
     return outcome
 
 
+def _replace(scene: Scene) -> tuple[Mapping[str, Json], Reissued]:
+    """As the pipeline does: what there is first, then the new one. Trouble may come in either."""
+    before: Mapping[str, Json] = scene.provider.before_reissue(scene.held, scene.vendor())
+    scene.fit("before_reissue", before)
+    return before, _reissue(scene)
+
+
 def _reissue(scene: Scene) -> Reissued:
     made: Reissued = scene.provider.reissue(scene.held, scene.vendor())
     scene.fit("reissue", made)
@@ -441,7 +447,7 @@ def _hold(condition: bool, what: str) -> None:
 _NEEDS: Mapping[Callable[[Scene], object], type] = {
     _check: Checks,
     _revoke: Revokes,
-    _reissue: Reissues,
+    _replace: Reissues,
     _delete: Deletes,
 }
 """What a provider has to be for a flow."""

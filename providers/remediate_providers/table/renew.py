@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from remediate.http import HttpError
-from remediate.model import Json
+from remediate.model import Json, ManualStep
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
@@ -32,54 +33,82 @@ def make(calls: Calls, renew: Renew, held: Held, vendor: VendorContext) -> Reiss
     with Line(calls, held, vendor) as line:
         if line.own_is_leaked():
             return "your own credential here is the leaked one: replace that by hand first"
-        if _ids(line, renew) is None:
+        ids = _ids(line, renew)
+        if ids is None:
             return (
                 "the credentials that exist can't be listed, so one that is lost could not be found"
             )
-        try:
-            # Never twice: each sending makes one.
-            answer = line.ask(renew.ask, names=known, repeat=False)
-        except CannotError as error:
-            return str(error)
-        except HttpError as error:
-            if error.sent:
-                return Reissued(
-                    Outcome(
-                        Status.UNKNOWN,
-                        f"Asked {line.host} for a successor of {held.id}; no answer came",
-                        reason=line.refusal(error),
-                    )
-                )
-            return line.refusal(error)
-        value, public = dig(answer.json(), renew.value), dig(answer.json(), renew.id)
-        seen = (Evidence(line.probe_name(renew.ask), str(answer.status), vendor.now()),)
-        if answer.status not in renew.ask.good:
-            if answer.status >= 500:
-                return Reissued(
-                    Outcome(
-                        Status.UNKNOWN,
-                        f"Asked {line.host} for a successor of {held.id}; it may have made one",
-                        reason=line.refusal(answer),
-                        evidence=seen,
-                    )
-                )
-            return line.refusal(answer)
-        if not isinstance(value, str) or not value:
-            reason = f"{line.host} answered without a value"
-            return Reissued(
-                Outcome(Status.UNKNOWN, f"{held.id} may have a successor", reason, seen)
-            )
-        name = str(public) if isinstance(public, str | int) else None
-        return Reissued(
-            Outcome(
-                Status.DONE,
-                f"Made a successor of {held.id} at {line.host}",
-                evidence=seen,
-                data={"id": name},
-            ),
-            {"value": Secret(value)},
-            public_id=name,
+        made = _asked(line, renew, held, known, vendor)
+    if isinstance(made, str) or made.outcome.status is not Status.UNKNOWN:
+        return made
+    # Nobody has the value of what may have been made: it must not live beside the next one.
+    ended = reconcile(calls, renew, held, {IDS: list(ids)}, vendor)
+    if not ended.status.settled:
+        reason = f"{made.outcome.reason}; and then: {ended.reason}"
+        stray = ManualStep(
+            id=f"stray-{held.id.replace(':', '-')}",
+            title="Look for a credential that was made just now, and end it",
+            why="The answer to its making was lost, and nobody has its value.",
+            instructions=(f"Look at the list at {line.host}: {reason}", "Then: remediate resume"),
         )
+        return Reissued(replace(made.outcome, reason=reason, manual=stray))
+    gone = "; what it had made was ended again" if ended.status is Status.DONE else ""
+    return Reissued(
+        replace(
+            made.outcome,
+            status=Status.UNREACHABLE,
+            reason=f"{made.outcome.reason}{gone}",
+            data=ended.data,
+        )
+    )
+
+
+def _asked(
+    line: Line, renew: Renew, held: Held, known: Mapping[str, Json], vendor: VendorContext
+) -> Reissued | str:
+    """What came of asking once; `Status.UNKNOWN` where one may have been made and is lost."""
+    try:
+        # Never twice: each sending makes one.
+        answer = line.ask(renew.ask, names=known, repeat=False)
+    except CannotError as error:
+        return str(error)
+    except HttpError as error:
+        if error.sent:
+            return Reissued(
+                Outcome(
+                    Status.UNKNOWN,
+                    f"Asked {line.host} for a successor of {held.id}; no answer came",
+                    reason=line.refusal(error),
+                )
+            )
+        return line.refusal(error)
+    value, public = dig(answer.json(), renew.value), dig(answer.json(), renew.id)
+    seen = (Evidence(line.probe_name(renew.ask), str(answer.status), vendor.now()),)
+    if answer.status not in renew.ask.good:
+        if answer.status >= 500:
+            return Reissued(
+                Outcome(
+                    Status.UNKNOWN,
+                    f"Asked {line.host} for a successor of {held.id}; it may have made one",
+                    reason=line.refusal(answer),
+                    evidence=seen,
+                )
+            )
+        return line.refusal(answer)
+    if not isinstance(value, str) or not value:
+        reason = f"{line.host} answered without a value"
+        return Reissued(Outcome(Status.UNKNOWN, f"{held.id} may have a successor", reason, seen))
+    name = str(public) if isinstance(public, str | int) else None
+    return Reissued(
+        Outcome(
+            Status.DONE,
+            f"Made a successor of {held.id} at {line.host}",
+            evidence=seen,
+            data={"id": name},
+        ),
+        {"value": Secret(value)},
+        public_id=name,
+    )
 
 
 def reconcile(

@@ -262,3 +262,20 @@ def test_footholds_are_what_is_younger_than_the_leak(gitlab, around, hold) -> No
     gitlab.state.issue_for(("projects", 7), name="mine now")
     found = PROVIDER.triage(held, "2026-01-01T00:00:00Z", vendor).known["footholds"]
     assert {one["what"] for one in found} == {"webhook", "project access token"}
+
+
+def test_a_crash_after_a_rotation_ends_what_it_made(gitlab, around, hold) -> None:
+    token = gitlab.leak(of="person", scopes=("api",))
+    held = hold(token.value)
+    vendor = learned(gitlab, around, held)
+    before = PROVIDER.before_reissue(held, vendor)
+    assert before["alive"] is True
+    lost = gitlab.state.rotate(token, None)
+    found_again = PROVIDER.reconcile_reissue(held, before, vendor)
+    assert found_again.status is Status.DONE
+    assert found_again.data["deleted"]
+    assert not lost.works
+    never = hold(gitlab.leak(of="person", scopes=("api",)).value)
+    before = PROVIDER.before_reissue(never, around(poor(gitlab)))
+    untouched = PROVIDER.reconcile_reissue(never, before, around(poor(gitlab)))
+    assert untouched.status is Status.UNCHANGED

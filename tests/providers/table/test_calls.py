@@ -258,13 +258,18 @@ def test_one_that_was_made_and_lost_is_found_and_ended(
     path = f"/{CALLS[kind].address.lower()}{CALLS[kind].renew.ask.path}"  # type: ignore[union-attr]
     running.fail("POST", path, Fault(None, after=True))
     made = PROVIDER.reissue(held, known)
-    assert made.outcome.status is Status.UNKNOWN
+    assert made.outcome.status is Status.UNREACHABLE
     assert not made.values
     assert len(running.issued) == count + 1
+    assert made.outcome.data["deleted"] == running.issued[-1].id
+    assert running.issued[-1].dies is not None
+    running.issued[-1].dies = 0.0
+    assert PROVIDER.reconcile_reissue(held, before, known).status is Status.UNCHANGED
+    # And after a crash: it was made, and whatever was answered is gone.
+    assert PROVIDER.reissue(held, known).values
     outcome = PROVIDER.reconcile_reissue(held, before, known)
     assert outcome.status is Status.DONE
     assert outcome.data["deleted"] == running.issued[-1].id
-    assert running.issued[-1].dies is not None
     running.issued[-1].dies = 0.0
     assert PROVIDER.reconcile_reissue(held, before, known).status is Status.UNCHANGED
 
