@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from remediate.cli import options as o
 from remediate.cli.hardening import harden
 from remediate.errors import Error, ExitStatus, InterruptedRunError, UsageError
 
@@ -57,6 +58,9 @@ def build() -> typer.Typer:
     @app.callback(invoke_without_command=True)
     def guide(
         context: typer.Context,
+        repo: o.Repo = o.HERE,
+        policy: o.Policy = None,
+        plain: o.Plain = False,
         version: bool = typer.Option(False, "--version", help="Say the version and leave."),
     ) -> None:
         """A key has leaked into git. Kill it, replace it, rewrite it out, prove it, record it.
@@ -69,9 +73,10 @@ def build() -> typer.Typer:
             typer.echo(f"remediate {remediate.__version__}")
             raise typer.Exit
         if context.invoked_subcommand is None:
+            from remediate.cli.guide import Asked
             from remediate.cli.guide import guide as start
 
-            start(context)
+            start(context, Asked(repo, policy, plain))
 
     return app
 

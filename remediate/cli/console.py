@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from remediate.cli.progress import ProgressLine
 from remediate.errors import Error
 from remediate.incident.redaction import harmless
 
@@ -31,6 +33,7 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose
         self._rich: Any = None
+        self._progress: ProgressLine | None = None
 
     @property
     def rich(self) -> Any:
@@ -48,10 +51,45 @@ class Console:
             )
         return self._rich
 
+    def progress(self, step: str, done: int, total: int | None) -> None:
+        """How far a long step is: a moving line on a terminal, a line now and then elsewhere.
+
+        A `remediate.history.model.Progress`.
+        """
+        if self.quiet or self.as_json:
+            return
+        if self._progress is None:
+            rich = self.rich
+            moving = bool(rich.is_terminal and not rich.is_dumb_terminal and not self.plain)
+            self._progress = ProgressLine(
+                moving=moving, out=rich.file, width=lambda: int(rich.width)
+            )
+        self._progress.tell(harmless(step), done, total)
+
+    def settle(self) -> None:
+        """Take a moving line away, for something else is to be written."""
+        if self._progress is not None:
+            self._progress.clear()
+
     def say(self, text: str = "", *, style: str = "") -> None:
         """A line for people. A line feed in *text* (of a path, a vendor's message) begins no line of ours:
         what follows is set in."""
+        self.settle()
         self.rich.print(_set_in(text), style=None if self.plain else style or None)
+
+    def paragraph(self, text: str, *, indent: str = "", style: str = "") -> None:
+        """Sentences for people, broken between words where the terminal is narrow; addresses stay whole."""
+        lines = textwrap.wrap(
+            harmless(text).replace("\n", " "),
+            width=max(20, min(100, int(self.rich.width))),
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        self.settle()
+        for line in lines or [""]:
+            self.rich.print(line, style=None if self.plain else style or None)
 
     def note(self, text: str, *, style: str = "dim") -> None:
         """A line that --quiet leaves out."""

@@ -1,9 +1,12 @@
-"""``remediate`` on a terminal: the guide."""
+"""``remediate`` on a terminal: the guide, for somebody who has never done this and is frightened."""
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,61 +14,175 @@ from remediate.cli.console import Console
 from remediate.cli.options import key_file
 from remediate.errors import UsageError
 
+if TYPE_CHECKING:
+    from remediate.cli.guide_view import GuideStream
+    from remediate.cli.guide_what import HandedIn
+    from remediate.cli.prompts import Agrees, Guided
+    from remediate.cli.session import Flags
+    from remediate.history.repo import Repo
+    from remediate.incident.intake import Intake
+    from remediate.incident.opening import Installation, Known
 
-def guide(context: typer.Context) -> None:
+
+@dataclass(frozen=True)
+class Asked:
+    """The guide's own options."""
+
+    repo: Path = Path()
+    policy: Path | None = None
+    plain: bool = False
+
+
+def guide(context: typer.Context, asked: Asked) -> None:
     """Ask what leaked, and take the person through the pipeline.
 
     Without a terminal there is nobody to guide: the help, and exit 2.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         sys.stderr.write(context.get_help() + "\n")
         raise UsageError(
             "There is no terminal to guide anybody at.",
             hint="In a script: remediate run REPORT --yes",
         )
-    from remediate.cli.session import Flags
-    from remediate.cli.stream import Stream
+    from remediate.cli.session import Flags, installation, repository
 
-    console = Console()
-    console.say("remediate: a key has leaked into git.", style="bold")
-    console.say(
-        "First it is killed, then replaced, then removed from history. Ctrl-C is always safe."
-    )
-    console.say()
-    console.say("Give the scanner's report as a file; or press Enter to paste the secret itself.")
-    sys.stderr.write("Report: ")
-    sys.stderr.flush()
-    report = sys.stdin.readline().strip()
-    stream = Stream(console)
-    if report:
-        from remediate.cli.run import start
-
-        console.note(f"The same in a script: remediate run {report}")
-        start(str(Path(report).expanduser()), Flags(key_file=key_file(None)), console, stream)
+    console = Console(plain=asked.plain)
+    _welcome(console)
+    where, here = repository(asked.repo), installation()
+    flags = Flags(repo=asked.repo, policy=asked.policy, key_file=key_file(None))
+    known = _open_here(console, where, here)
+    if known is not None:
+        _go_on(console, here, known, flags)
     else:
-        _pasted(console, stream)
+        _begin(console, where, here, flags)
 
 
-def _pasted(console: Console, stream: object) -> None:
-    """One secret typed without echo: as good as a report of one line."""
-    import getpass
-    from dataclasses import replace
+def _welcome(console: Console) -> None:
+    from remediate.stages.interface import stages
 
-    from remediate.cli.session import Flags, conduct, installation, repository, surroundings
-    from remediate.cli.stream import Stream
-    from remediate.incident.intake import take_in
-    from remediate.incident.opening import begin
-    from remediate.plugins.report import Document
+    say = console.say
+    say("A key has leaked into git.", style="bold")
+    console.paragraph(
+        "Whoever finds it can use it until its vendor refuses it; strangers try public keys within minutes."
+    )
+    say()
+    say("We go through this together, the most urgent first:")
+    for number, stage in enumerate(stages(), 1):
+        say(f"  {number}. {stage.title}")
+    say()
+    console.paragraph(
+        "Nothing is changed without your yes. Ctrl-C is safe at any point: type remediate again to go on."
+    )
 
-    assert isinstance(stream, Stream)
-    typed = getpass.getpass("Secret (not shown): ").strip()
-    if not typed:
-        raise UsageError("Nothing was given.", hint="Run a scanner, then: remediate run REPORT")
-    where, here = repository(Path()), installation()
-    taken = take_in(Document("the secret that was typed", typed.encode()), where, here.key)
-    around = surroundings(Flags(key_file=key_file(None)), where, console, stream)
-    options = replace(around.options, typed=frozenset(taken.values))
-    with begin(here, taken, where, replace(around, options=options)) as run:
+
+def _open_here(console: Console, repo: Repo, here: Installation) -> Known | None:
+    """The incident that is open here, where the person wants to go on with it."""
+    from remediate.cli.prompts import Guided
+    from remediate.incident.opening import same_repository
+    from remediate.incident.waiting import waits
+
+    found = [k for k in here.incidents() if not k.state.closed and same_repository(k.state, repo)]
+    for known in found:
+        state = known.state
+        console.say()
+        console.say(f"{state.id} is open for this repository.", style="bold")
+        for wait in waits(state)[:5]:
+            console.say(f"  It waits for: {wait.what}")
+        if Guided(console).confirm(
+            f"Go on with {state.id}?",
+            option="--yes",
+            default=True,
+            why="Yes: what is done is not done again; it goes on where it stopped.\n"
+            "No: it stays as it is, and we begin with another leak.\n"
+            f"In a script: remediate resume {state.id}",
+        ):
+            return known
+    return None
+
+
+def _go_on(console: Console, here: Installation, known: Known, flags: Flags) -> None:
+    from remediate.cli.guide_view import GuideStream
+    from remediate.cli.session import conduct, surroundings
+    from remediate.history.repo import open_repo
+    from remediate.incident.opening import again
+
+    state = known.state
+    flags = flags.inheriting(state)
+    where = open_repo(Path(str(state.opened["repository"])))
+    stream = GuideStream(console, state.opened_at)
+    stream.done_before(state.stages)
+    around = replace(surroundings(flags, where, console, stream), asks=_asks(console, flags))
+    with again(here, known, around) as run:
         conclusion, record = conduct(run)
         stream.finished(conclusion, run.state.id, record)
     raise typer.Exit(int(conclusion.exit))
+
+
+def _begin(console: Console, where: Repo, here: Installation, flags: Flags) -> None:
+    from remediate.cli.guide_view import GuideStream
+    from remediate.cli.guide_what import What
+    from remediate.cli.session import conduct, surroundings
+    from remediate.incident.opening import begin
+    from remediate.plugins.context import VendorContext
+
+    asks = _asks(console, flags)
+    vendor = VendorContext(environment=dict(os.environ), asks=asks)
+    handed = What(console, where, here, asks, vendor).handed_in()
+    _told(console, handed)
+    stream = GuideStream(console, handed.taken.detected_at)
+    around = replace(surroundings(flags, where, console, stream), asks=asks)
+    if handed.typed:
+        options = replace(around.options, typed=frozenset(handed.taken.values))
+        around = replace(around, options=options)
+    with begin(here, handed.taken, where, around) as run:
+        stream.done_before(run.state.stages)
+        conclusion, record = conduct(run)
+        _close(console, stream, run.state.id, handed)
+        stream.finished(conclusion, run.state.id, record)
+    raise typer.Exit(int(conclusion.exit))
+
+
+def _asks(console: Console, flags: Flags) -> Agrees | Guided:
+    from remediate.cli.prompts import Agrees, Guided
+
+    return Agrees() if flags.yes else Guided(console)
+
+
+def _told(console: Console, handed: HandedIn) -> None:
+    """What was handed in, and what can be done about each."""
+    taken = handed.taken
+    console.say()
+    console.say(f"That is {_number(len(taken.credentials), 'credential')}:", style="bold")
+    ways = _ways(taken)
+    for credential in taken.credentials[:20]:
+        name = credential.public_id or credential.id
+        console.say(f"  {credential.kind} {name}: {ways[credential.kind]}")
+    if len(taken.credentials) > 20:
+        console.say(f"  and {len(taken.credentials) - 20} more")
+    for thing in taken.unread[:5]:
+        console.say(f"  Its value could not be had: {thing.what} ({thing.reason})")
+    console.say(f"  In a script: {handed.again}", style="dim")
+
+
+def _ways(taken: Intake) -> dict[str, str]:
+    """Kind to what its provider can do about it."""
+    from remediate.plugins.registry import providers
+
+    words = {
+        "api": "we can kill it from here",
+        "manual": "you kill it at its vendor's page, which we name",
+        "none": "nobody can revoke it; what trusts it has to be changed",
+    }
+    kinds = {kind.name: words[kind.revoke] for provider in providers for kind in provider.kinds}
+    unknown = "nobody is known who could revoke it; it is removed from history"
+    return {c.kind: kinds.get(c.kind, unknown) for c in taken.credentials}
+
+
+def _close(console: Console, stream: GuideStream, incident: str, handed: HandedIn) -> None:
+    console.say()
+    console.say(stream.last_word(), style="bold")
+    console.say(f"  In a script: {handed.again}, later: remediate resume {incident}", style="dim")
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

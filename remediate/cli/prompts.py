@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from remediate.cli.console import Console
 from remediate.errors import MissingOptionError
+from remediate.incident.redaction import harmless
 from remediate.secret import Secret
 
 
 class Agrees:
     """``--yes``: every question gets its default."""
 
-    def confirm(self, question: str, *, option: str, default: bool, why: str = "") -> bool:
+    def confirm(
+        self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
+    ) -> bool:
         """The default."""
         return default
 
@@ -24,7 +28,9 @@ class Agrees:
 class Nobody:
     """No terminal and no ``--yes``: a question ends the run, naming the option that answers it."""
 
-    def confirm(self, question: str, *, option: str, default: bool, why: str = "") -> bool:
+    def confirm(
+        self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
+    ) -> bool:
         """Raises `MissingOptionError`."""
         raise MissingOptionError(question, option)
 
@@ -39,18 +45,14 @@ class Person:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def confirm(self, question: str, *, option: str, default: bool, why: str = "") -> bool:
+    def confirm(
+        self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
+    ) -> bool:
         """Ask until the answer is yes or no; Enter takes the default."""
-        if why:
-            self._console.say(why, style="dim")
+        self._explain(why)
         marks = "[Y/n]" if default else "[y/N]"
         while True:
-            sys.stderr.write(f"{question} {marks} ")
-            sys.stderr.flush()
-            line = sys.stdin.readline()
-            if not line:
-                raise MissingOptionError(question, option)
-            answer = line.strip().lower()
+            answer = self._answer(f"{question} {marks} ", option).lower()
             if not answer:
                 return default
             if answer in ("y", "yes"):
@@ -59,13 +61,59 @@ class Person:
                 return False
             self._console.say("Please answer yes or no.")
 
+    def _explain(self, why: str) -> None:
+        for line in why.splitlines():
+            self._console.paragraph(line, indent="  ", style="dim")
+
+    def _answer(self, question: str, option: str) -> str:
+        """The line that was typed, without the blanks around it. Raises `MissingOptionError` at its end."""
+        self._console.settle()
+        _forget_typed()
+        sys.stderr.write(harmless(question))
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            raise MissingOptionError(question, option)
+        return line.strip()
+
     def secret(self, question: str, *, option: str) -> Secret | None:
         """Ask without echo; None for an empty line."""
         import getpass
 
-        self._console.say(question)
+        self._console.paragraph(question)
         typed = getpass.getpass("Value (not shown): ", stream=sys.stderr).strip()
         return Secret(typed) if typed else None
+
+
+def _forget_typed() -> None:
+    """What was typed before a question was there is no answer to it."""
+    import termios
+
+    with contextlib.suppress(OSError, ValueError, termios.error):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+class Guided(Person):
+    """Somebody who does this for the first time: what is severe is confirmed by typing a name."""
+
+    def confirm(
+        self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
+    ) -> bool:
+        """Like `Person.confirm`; where *typed* is given, that word is the yes and an empty line the no."""
+        if not typed:
+            return super().confirm(question, option=option, default=default, why=why)
+        self._console.say()
+        self._explain(why)
+        wanted = harmless(typed)
+        while True:
+            answer = self._answer(
+                f"{question}\n  Type {wanted} for yes, or press Enter for no: ", option
+            )
+            if answer in (typed, wanted):
+                return True
+            if answer.lower() in ("", "n", "no"):
+                return False
+            self._console.say(f"That is not {wanted}. Nothing was done.")
 
 
 def asks(console: Console, *, yes: bool) -> Agrees | Nobody | Person:

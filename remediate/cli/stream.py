@@ -107,6 +107,9 @@ class Stream:
         else:
             self._console.say(text)
 
+    def _progress(self, data: Mapping[str, Any]) -> None:
+        self._console.progress(data["step"], data["done"], data["total"])
+
     def _verified(self, data: Mapping[str, Any]) -> None:
         word = "nothing left" if data["clean"] else "NOT clean"
         self._console.say(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from remediate.errors import ReportError
 from remediate.history.blobs import Blobs
@@ -74,6 +74,29 @@ def take_in(document: Document, repo: Repo, key: InstallationKey) -> Intake:
             *(Unreadable(_place(each.finding.location), each.reason) for each in resolved.unread),
             *completed.unclear,
         ),
+    )
+
+
+def take_in_values(
+    secrets: Sequence[DistinctSecret], repo: Repo, key: InstallationKey, *, name: str
+) -> Intake:
+    """The same for values that came without a report: a person typed them, or a search found them.
+
+    *name* says which, for the journal.
+    """
+    with Blobs(repo.git_dir) as blobs:
+        completed = companions.complete(secrets, key, repo, blobs.read)
+    return identify(completed.secrets, key, name=name, report_format=name, unread=completed.unclear)
+
+
+def only(taken: Intake, credentials: Collection[Credential]) -> Intake:
+    """*taken* with *credentials* alone, and the secrets that make them up."""
+    kept = {fingerprint for one in credentials for fingerprint in one.parts.values()}
+    return replace(
+        taken,
+        credentials=tuple(c for c in taken.credentials if c in credentials),
+        secrets=tuple(s for s in taken.secrets if s.fingerprint in kept),
+        values={f: value for f, value in taken.values.items() if f in kept},
     )
 
 

@@ -16,8 +16,14 @@ from remediate.secret import Secret
 class Asks(Protocol):
     """The person at the keyboard, or the flags that speak for one."""
 
-    def confirm(self, question: str, *, option: str, default: bool, why: str = "") -> bool:
-        """Yes or no. Under ``--yes`` the default; with nobody to ask, `MissingOptionError`."""
+    def confirm(
+        self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
+    ) -> bool:
+        """Yes or no. Under ``--yes`` the default; with nobody to ask, `MissingOptionError`.
+
+        *why*: what it is about; what follows yes and no; how to take it back. *typed*: for a step that is
+        severe, a name that a person who is being guided types instead of a yes.
+        """
         ...
 
     def secret(self, question: str, *, option: str) -> Secret | None:

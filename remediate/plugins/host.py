@@ -95,6 +95,17 @@ class ServesById(Protocol):
 
 
 @runtime_checkable
+class ReadsAlerts(Protocol):
+    """Can fetch the alert that somebody was sent the address of."""
+
+    def read_alert(self, alert: str, vendor: VendorContext) -> bytes | None:
+        """The alert at the address *alert* as a report that `remediate.reports` reads; None where that
+        is no alert of this host. Read-only. Raises `remediate.errors.VendorError`.
+        """
+        ...
+
+
+@runtime_checkable
 class ClosesAlerts(Protocol):
     """Can close the alert that a finding came from."""
 

@@ -156,15 +156,20 @@ def rehearsed_data(rehearsal: Rehearsal) -> dict[str, Json]:
 
 
 def _confirm(run: Run, rehearsal: Rehearsal) -> None:
-    kept = "It can be taken back by `remediate undo` until it is published."
+    kept = "`remediate undo`, until it is published."
     if not run.options.undo:
-        kept = "No backup is made (--no-undo): it can't be taken back."
+        kept = "not possible, for no backup is made (--no-undo)."
     if not run.asks.confirm(
         f"Rewrite {len(rehearsal.commits)} of {rehearsal.commits_total} commits and move "
         f"{len(rehearsal.refs)} refs of {_name(run)}?",
         option="--yes",
         default=True,
-        why=f"The secrets leave this clone's history; these commits get new ids. {kept}",
+        why="The keys' values still stand in this clone's history.\n"
+        "Yes: they leave it, and these commits get the new ids that the preview shows. Tracked files "
+        "that you have not changed are cleaned as well; your own work in progress is not touched.\n"
+        "No: the history stays as it is, the keys' values in it.\n"
+        f"To take it back: {kept}",
+        typed=_name(run),
     ):
         raise DeclinedError(
             "The history was left as it is: you said no. It still holds the secrets.",

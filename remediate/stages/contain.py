@@ -22,8 +22,12 @@ def act(run: Run) -> Result:
         f"Kill {_names(open_ones)} now?",
         option="--yes",
         default=True,
-        why="A leaked key is tried by strangers within minutes. Applications that use it stop "
-        "working until they have the new one.",
+        why="A leaked key is tried by strangers within minutes.\n"
+        "Yes: its vendor refuses it from now on. Applications that use it stop working until they "
+        "have the new one, which comes next.\n"
+        "No: nothing is done here; whoever has the key can go on using it.\n"
+        "To take it back: a key that is only disabled (AWS) can be enabled again; a revoked token "
+        "can't.",
     ):
         raise DeclinedError(
             "Nothing was killed: you said no. The leaked credentials still work.",

@@ -120,21 +120,26 @@ def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[
         return
     facts = run.knows(hosting.TOPIC) if hosted is not None else None
     why = (
-        "Everybody who works from this remote has to clone it afresh, or to run `remediate rescue` "
-        "in the old clone. From here on there is no undo. Each ref is pushed only if nobody has "
-        "pushed there meanwhile."
+        "The remote still serves the keys' values to everybody who may read it.\n"
+        "Yes: the clean history takes the old one's place there, each ref only if nobody has pushed "
+        "meanwhile. Everybody who works from it has to clone it afresh, or to run `remediate rescue` "
+        "in the old clone.\n"
+        "No: nothing is pushed, and the remote goes on serving them.\n"
+        "To take it back: not possible once somebody has fetched; what the remote had is kept "
+        "encrypted beside the journal."
     )
     for topic, words in (("pulls", "open pull requests are affected"), ("forks", "forks keep it")):
         found = facts.known.get(topic) if facts is not None else None
         if isinstance(found, list | tuple) and found:
-            why += f" {len(found)} {words}."
+            why += f"\n{len(found)} {words}."
     if changes:
-        why += f" For the push, and put back after it: {'; '.join(c.title for c in changes)}."
+        why += f"\nFor the push, and put back after it: {'; '.join(c.title for c in changes)}."
     if not run.asks.confirm(
         f"Force-push {len(plan.refs)} rewritten refs to {plan.url}{_also(plan)}?",
         option="--yes",
         default=True,
         why=why,
+        typed=(run.repo.work_tree or run.repo.git_dir).resolve().name,
     ):
         raise DeclinedError(
             "Nothing was pushed: you said no. The remote still serves the secrets.",

@@ -23,7 +23,15 @@ class Answers:
         self._values = list(values)
         self.asked: list[str] = []
 
-    def confirm(self, question: str, *, option: str, default: bool, why: str = "") -> bool:
+    def confirm(
+        self,
+        question: str,
+        *,
+        option: str,
+        default: bool,
+        why: str = "",
+        typed: str = "",  # noqa: ARG002
+    ) -> bool:
         """What was made up, else the default, as under ``--yes``."""
         self.asked.append(" ".join(part for part in (question, why, option) if part))
         return default if self._yes is None else self._yes

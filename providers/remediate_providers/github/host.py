@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from remediate.errors import UsageError, VendorError
 from remediate.model import ManualStep
@@ -93,6 +95,20 @@ class GitHubHost:
                 gone = answer.status in (404, 409, 422)
                 shown[oid] = True if answer.status == 200 else False if gone else None
         return shown
+
+    def read_alert(self, alert: str, vendor: VendorContext) -> bytes | None:
+        """See `ReadsAlerts`: the alert with all its locations, as the format ``github-alerts`` reads it."""
+        found = _ALERT.match(alert)
+        server = Server.of(vendor.environment)
+        if found is None or urlsplit(alert).netloc.lower() not in (
+            urlsplit(server.web).netloc.lower(),
+            urlsplit(server.api).netloc.lower(),
+        ):
+            return None
+        with Talk(f"{server.web}/{found['owner']}/{found['name']}", vendor) as talk:
+            path = f"/secret-scanning/alerts/{found['number']}"
+            report = {**talk.get(path), "locations": list(talk.every(f"{path}/locations"))}
+        return json.dumps(report).encode()
 
     def close_alert(self, url: str, alert: str, why: str, vendor: VendorContext) -> Outcome | None:
         """See `ClosesAlerts`: resolved as revoked, which is what it is."""

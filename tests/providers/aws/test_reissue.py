@@ -215,7 +215,9 @@ def test_with_nobody_to_ask_nothing_is_deleted(
     aws: RunningAws, dead: Leak, context: Context
 ) -> None:
     class Nobody(Answers):
-        def confirm(self, question: str, *, option: str, default: bool, why: str = "") -> bool:
+        def confirm(
+            self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
+        ) -> bool:
             raise MissingOptionError(question, option)
 
     aws.key(dead.user)

@@ -27,7 +27,9 @@ KEY = InstallationKey(b"k" * 32)
 class Nobody:
     """Nobody to ask."""
 
-    def confirm(self, question: str, *, option: str, default: bool, why: str = "") -> bool:
+    def confirm(
+        self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
+    ) -> bool:
         return default
 
     def secret(self, question: str, *, option: str) -> Secret | None:

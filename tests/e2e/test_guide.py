@@ -1,0 +1,225 @@
+"""The guide, driven to the end in a real terminal, by somebody who makes every mistake once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remediate.demo.scenario import Scenario, build
+from remediate.model import ManualStep
+from remediate.secret import Secret
+from remediate_providers.aws.local import LocalAws
+from remediate_providers.github.local import LocalGitHub
+from remediate_providers.stripe.local import LocalStripe
+
+pexpect = pytest.importorskip("pexpect")
+pytest.importorskip("moto")
+
+KILL = r"\[Y/n\] $"
+NAME = r"Type app for yes, or press Enter for no: $"
+WHAT = r"q: leave\): $"
+
+
+@dataclass
+class Leak:
+    """A leaky repository, its vendors up, and what a person's environment holds."""
+
+    scenario: Scenario
+    vendors: dict[str, Any]
+    environment: dict[str, str]
+
+    def secrets(self) -> dict[str, str]:
+        """Kind of file to leaked value."""
+        return {f["File"]: f["Secret"] for f in json.loads(self.scenario.report.read_text())}
+
+
+@pytest.fixture
+def leak(tmp_path: Path, sealed: Path) -> Iterator[Callable[..., Leak]]:
+    with ExitStack() as stack:
+
+        def make(*vendors: Any) -> Leak:
+            running = [vendor.start() for vendor in vendors]
+            for one in running:
+                stack.callback(one.close)
+            folder = tmp_path / "leak"
+            folder.mkdir()
+            scenario = build(folder, [one.plant() for one in running])
+            environment = {**os.environ, "TERM": "xterm", "COLUMNS": "", "LINES": ""}
+            for one in running:
+                environment |= one.environment()
+            environment["REMEDIATE_KEY_FILE"] = str(scenario.key_file)
+            environment = {k: v for k, v in environment.items() if v}
+            return Leak(scenario, {one.name: one for one in running}, environment)
+
+        yield make
+
+
+@pytest.fixture
+def guide(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Start ``remediate`` on a terminal of its own; all that it shows is in ``screen``."""
+    begun: list[Any] = []
+
+    def start(leak: Leak, *arguments: str, columns: int = 100, **more: str) -> Any:
+        child = pexpect.spawn(
+            sys.executable,
+            ["-m", "remediate", "--policy", str(leak.scenario.policy), *arguments],
+            cwd=str(leak.scenario.repository),
+            env={**leak.environment, **more},
+            encoding="utf-8",
+            timeout=60,
+            dimensions=(50, columns),
+        )
+        child.logfile_read = (tmp_path / f"screen{len(begun)}").open("w+", encoding="utf-8")
+        begun.append(child)
+        return child
+
+    yield start
+    for child in begun:
+        child.close(force=True)
+        child.logfile_read.close()
+
+
+def screen(child: Any) -> str:
+    child.logfile_read.seek(0)
+    return str(child.logfile_read.read()).replace("\r\n", "\n")
+
+
+def ended(child: Any) -> int:
+    child.expect(pexpect.EOF)
+    child.close()
+    return int(child.exitstatus if child.exitstatus is not None else -child.signalstatus)
+
+
+def test_one_aws_key_pasted(leak: Callable[..., Leak], guide: Callable[..., Any]) -> None:
+    """The key id is enough: its secret is found where it stands. Ctrl-C in between, and on again."""
+    aws = leak(LocalAws(lag=0.05))
+    values = [f["Secret"] for f in json.loads(aws.scenario.report.read_text())]
+    key_id = next(value for value in values if value.startswith("AKIA"))
+    secret = next(value for value in values if value != key_id)
+    child = guide(aws)
+    child.expect(WHAT)
+    child.sendline("")
+    child.expect(r"not shown\): ")
+    child.sendline(key_id)
+    child.expect(KILL)
+    child.sendline("y")
+    child.expect(NAME)
+    child.sendintr()
+    assert ended(child) == 130
+    shown = screen(child)
+    assert "Nothing is lost" in shown or "nothing is lost" in shown
+    assert "remediate resume" in shown
+    assert aws.vendors["aws"].is_dead({"id": Secret(key_id)})
+
+    child = guide(aws)
+    child.expect(r"Go on with INC-\S+\? \[Y/n\] $")
+    child.sendline("")
+    child.expect(NAME)
+    child.sendline("yes")
+    child.expect(NAME)
+    child.sendline("app")
+    child.expect(NAME)
+    child.sendline("app")
+    assert ended(child) == 0, screen(child)
+    for one in (shown, screen(child)):
+        assert secret not in one
+    assert "nothing that we know of is dangerous any more" in screen(child) or "Done:" in screen(
+        child
+    )
+
+
+def test_a_report_and_a_wrong_answer_at_each_prompt(
+    leak: Callable[..., Leak], guide: Callable[..., Any], tmp_path: Path
+) -> None:
+    """60 columns, no colour; the new GitHub token is typed at the prompt."""
+    every = leak(LocalAws(lag=0.05), LocalGitHub(lag=0.05), LocalStripe(lag=0.05))
+    child = guide(every, columns=60, NO_COLOR="1")
+    for wrong in ("nosuchfile", "7", "https://example.com/nothing", str(every.scenario.policy)):
+        child.expect(WHAT)
+        child.sendline(wrong)
+    child.expect(WHAT)
+    child.sendline("2")
+    child.expect("report's file: ")
+    child.sendline(str(every.scenario.report))
+    child.expect(KILL)
+    child.sendline("maybe")
+    child.expect(KILL)
+    child.sendline("yes")
+    child.expect(r"Value \(not shown\): ")
+    github = every.vendors["github"]
+    url = re.search(r"http://\S+/settings/tokens/new\S*", screen(child))
+    assert url is not None, "an address stays whole, however narrow the terminal"
+    step = ManualStep("replace", "Make one", "", url=url.group(), takes_value=True)
+    new = github.person(step)
+    assert new is not None
+    child.sendline(new.reveal_text())
+    child.expect(NAME)
+    child.sendline("nothing of the kind")
+    child.expect(NAME)
+    child.sendline("app")
+    child.expect(NAME)
+    child.sendline("app")
+    assert ended(child) == 0, screen(child)
+    shown = screen(child)
+    assert new.reveal_text() not in shown
+    assert "\x1b[3" not in shown, "no colour"
+    assert "Step 3 of 9" in shown
+    for value in every.secrets().values():
+        assert value not in shown or value.startswith("AKIA")
+
+
+def test_nothing_at_hand_and_no_to_the_rewrite(
+    leak: Callable[..., Leak], guide: Callable[..., Any], bash: Callable[..., str]
+) -> None:
+    """No scanner on PATH: our own patterns find it. A no is a no, and says what it means."""
+    stripe = leak(LocalStripe(lag=0.05))
+    git = bash("dirname $(command -v git)").strip()
+    before = bash("git for-each-ref", cwd=stripe.scenario.repository)
+    child = guide(stripe, PATH=git)
+    child.expect(WHAT)
+    child.sendline("4")
+    child.expect("0 for none: $")
+    child.sendline("9")
+    child.expect("0 for none: $")
+    child.sendline("1")
+    child.expect(KILL)
+    child.sendline("")
+    child.expect(NAME)
+    child.sendline("")
+    assert ended(child) == 8, screen(child)
+    assert "you said no" in screen(child)
+    assert bash("git for-each-ref", cwd=stripe.scenario.repository) == before
+
+
+def test_leaving_at_once(leak: Callable[..., Leak], guide: Callable[..., Any]) -> None:
+    child = guide(leak(LocalStripe(lag=0.05)), "--plain", TERM="dumb")
+    child.expect(WHAT)
+    child.sendline("q")
+    assert ended(child) == 8
+    shown = screen(child)
+    assert "\x1b" not in shown, "nothing that a screen reader stumbles over"
+    assert "still works" in shown
+
+
+def test_a_key_of_many_lines_is_pasted(
+    leak: Callable[..., Leak], guide: Callable[..., Any]
+) -> None:
+    child = guide(leak(LocalStripe(lag=0.05)))
+    child.expect(WHAT)
+    child.sendline("1")
+    child.expect(r"not shown\): ")
+    body = "\n".join("MIIB" + "q7Zk" * 15 for _ in range(4))
+    for line in f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----".split("\n"):
+        child.sendline(line)
+    child.expect("That is 1 credential")
+    child.expect("private-key")
+    assert "MIIBq7Zk" not in screen(child)
