@@ -122,10 +122,8 @@ USAGE = {
     "no open incident": ("resume",),
     "a key file that is not there": ("run", "r.json", "--key-file", "none"),
     "a policy that is not there": ("run", "r.json", "--policy", "none"),
-    **{
-        f"{name} is not filled": (name,)
-        for name in ("rescue", "prevent", "notify", "rotate", "review")
-    },
+    "nothing to rotate": ("rotate",),
+    "nothing to rescue by": ("rescue",),
     "no terminal to guide at": (),
 }
 

@@ -149,7 +149,7 @@ def test_typed_at_the_terminal_without_echo(
     )
     child.expect("Kill github-pat .* now")
     child.sendline("")
-    child.expect(r"(http://\S+)[^\n]*then paste it here")
+    child.expect(r"(http://\S+)\s+then paste it here")
     url = child.match.group(1).rstrip(",")
     step = ManualStep("x", "", "", url=url, takes_value=True)
     new = github.person(step)
