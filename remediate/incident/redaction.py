@@ -45,13 +45,18 @@ def _within_base64(value: bytes) -> set[bytes]:
 def redactor(values: Iterable[Secret]) -> Callable[[str], str]:
     """A function that takes every form of *values* out of a text, the longest first."""
     secrets = list(values)
-    beginnings: dict[bytes, list[bytes]] = {}
+    known: dict[bytes, list[bytes]] | None = None
 
     def redact(text: str) -> str:
-        if not beginnings:
-            # Made when first needed: the forms of thousands of values take a second.
+        nonlocal known
+        beginnings = known
+        if beginnings is None:
+            # Made when first needed: the forms of thousands of values take a second. Whole before any
+            # other thread sees it.
+            beginnings = {}
             for form in {f for v in secrets for f in forms(v.reveal())}:
                 beginnings.setdefault(form[:_SHORTEST], []).append(form)
+            known = beginnings
         raw = text.encode("utf-8", "surrogateescape")
         # One look at each place of the text, however many values there are.
         begun = {raw[at : at + _SHORTEST] for at in range(len(raw) - _SHORTEST + 1)}

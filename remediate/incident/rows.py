@@ -109,6 +109,8 @@ class Topic(StrEnum):
     """How far it was out: ``introduced``, ``first_out`` (RFC 3339), ``public``."""
     AUTHORITY = "authority"
     """Why it may, or may not, be acted on."""
+    ANSWERS = "answers"
+    """``files``: name in the incident's folder ``answers`` to its SHA-256, of raw answers that are kept."""
     FOOTHOLDS = "footholds"
     """``footholds: [{what, id, at, why}]``."""
     EVENTS = "events"

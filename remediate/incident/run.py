@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import time
@@ -12,6 +13,7 @@ from remediate.errors import Error
 from remediate.history.model import Needle, Progress
 from remediate.history.repo import Repo
 from remediate.incident import sealing
+from remediate.incident.answers import Answers
 from remediate.incident.custody import Custody
 from remediate.incident.events import Event, Listener
 from remediate.incident.journal import Journal
@@ -71,6 +73,8 @@ class Run:
         self._environment = dict(os.environ if environment is None else environment)
         self._taken: set[tuple[str | None, str, str]] = set()
         self._refused: set[tuple[str, str]] = set()
+        self.answers = Answers(folder, self.redactor)
+        """Vendors' raw answers."""
         self._redactor: tuple[int, Callable[[str], str]] | None = None
 
     # The journal ------------------------------------------------------------------------------
@@ -406,6 +410,7 @@ class Run:
             progress=lambda message: self.emit("progress", step=message, done=0, total=None),
             deadline=lambda: end,
             redact=self.redactor(),
+            keep=functools.partial(self.answers.keep, credential.id if credential else "none"),
         )
 
     def _known_of(self, credential: Credential | None) -> dict[str, Json]:

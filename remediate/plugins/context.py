@@ -55,3 +55,6 @@ class VendorContext:
     """When patience for polling ends, on the clock of `time.monotonic`."""
     redact: Callable[[str], str] = lambda text: text
     """Takes every value in custody out of a text: for a vendor's error message, before it is kept."""
+    keep: Callable[[str, object], None] = lambda _name, _answer: None
+    """Keeps a raw answer (bytes, text or JSON) under a name in the incident's folder, secrets removed: for
+    whoever has to look at the evidence itself."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from remediate.clock import parse, rfc3339, utc_now
 from remediate.incident.run import Run
 from remediate.model import Credential
+from remediate.plugins.outcome import Facts
 from remediate.plugins.provider import Deletes, Investigates
 from remediate.stages.authority import may_act
 from remediate.stages.interface import DONE, Result, Stage
@@ -31,6 +32,9 @@ def act(run: Run) -> Result:
             held = run.held(credential, "investigate")
             facts = provider.investigate(held, since, run.vendor(credential))
             run.learn("events", facts, credential)
+            files = run.answers.of(credential.id)
+            if files:
+                run.learn("answers", Facts({"files": dict(files)}), credential)
             looked += 1
         found = len(_suspicious(run, credential))
         suspicious += found

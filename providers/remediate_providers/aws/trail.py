@@ -150,6 +150,7 @@ def _region(
         except AwsError as error:
             return events, error.reason
         rows = answer.get("Events")
+        vendor.keep(f"{LOOKUP}-{region}-{page}", {"Events": rows})
         if not isinstance(rows, list):
             return events, "AWS answered with something unreadable"
         events += [_event(row, region) for row in rows if isinstance(row, dict)]

@@ -129,6 +129,7 @@ def _organisation(
             return events, api.refusal(error), evidence
         evidence = [Evidence(f"GET {path} at {api.server.host}", str(answer.status), vendor.now())]
         rows = answer.json()
+        vendor.keep(f"GET {path}", answer.body)
         if answer.status != 200 or not isinstance(rows, list):
             return events, api.refusal(answer), evidence
         events += [_event(row, vendor) for row in rows if isinstance(row, dict)]

@@ -64,8 +64,8 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
     if window.gap:
         found.unknown["events_before"] = window.gap
     _account(api, held, found)
-    _events(api, window.events, found)
-    _payouts(api, window.wanted, found)
+    _events(api, window.events, found, vendor)
+    _payouts(api, window.wanted, found, vendor)
     return found.facts()
 
 
@@ -164,8 +164,9 @@ def _account(api: Api, held: Held, found: Found) -> None:
     ]
 
 
-def _events(api: Api, since: datetime, found: Found) -> None:
+def _events(api: Api, since: datetime, found: Found, vendor: VendorContext) -> None:
     listed = api.listed(EVENTS, {"created[gte]": stamp(since)})
+    vendor.keep("events", list(listed.items))
     found.note("events", listed.missing)
     found.saw(f"GET {EVENTS} from {rfc3339(since)}", len(listed.items), api)
     told: list[dict[str, Json]] = [_event(item) for item in listed.items]
@@ -200,9 +201,10 @@ def _event(item: Mapping[str, Any]) -> dict[str, Json]:
     return told | ({"why": why} if why is not None else {})
 
 
-def _payouts(api: Api, since: datetime, found: Found) -> None:
+def _payouts(api: Api, since: datetime, found: Found, vendor: VendorContext) -> None:
     """Payouts are kept for ever: they tell about the time before the events too."""
     listed = api.listed(PAYOUTS, {"created[gte]": stamp(since)})
+    vendor.keep("payouts", list(listed.items))
     found.note("payouts", listed.missing)
     found.saw(f"GET {PAYOUTS} from {rfc3339(since)}", len(listed.items), api)
     found.known["payouts"] = [
