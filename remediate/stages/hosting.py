@@ -84,7 +84,6 @@ def making_way(run: Run, hosted: Hosted | None, changes: Sequence[Change]) -> It
         yield
         return
     host, attempt = hosted.host, _attempt(run)
-    _supersede(run)
     lifted.mark(run.folder, hosted.url, [change.title for change in changes])
     try:
         for change in changes:
@@ -108,7 +107,7 @@ def making_way(run: Run, hosted: Hosted | None, changes: Sequence[Change]) -> It
 def put_back_what_is_left(run: Run) -> None:
     """Put back whatever was lifted and not put back yet, in this run or before a crash."""
     left = open_lifts(run)
-    if not left or run.options.offline:
+    if left and run.options.offline:
         return
     for effect in reversed(left):
         _put_back(run, effect)
@@ -176,10 +175,16 @@ def _by_hand(url: str, change: Change) -> ManualStep:
     )
 
 
-def _supersede(run: Run) -> None:
-    """End what an earlier attempt could not lift: this one asks anew."""
+def supersede(run: Run) -> None:
+    """End what an earlier attempt could not lift: this one asks anew.
+
+    What may be lifted still is left as it is, to be put back.
+    """
+    still = {effect.key for effect in open_lifts(run)}
     for effect in list(run.state.effects.values()):
-        if effect.action == LIFT and effect.outcome and not effect.outcome.status.settled:
+        if effect.action != LIFT or effect.key in still:
+            continue
+        if effect.outcome and not effect.outcome.status.settled:
             run.effect(
                 LIFT,
                 effect.subject,

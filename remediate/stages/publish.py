@@ -38,6 +38,8 @@ def act(run: Run) -> Result:
         return Result(DONE, "this clone has no remote: nothing to publish")
     rehearsal = rounds.together(run)
     pushed = 0
+    if not run.options.offline:
+        hosting.supersede(run)
     if rehearsal is not None:
         planned = _PLANNED.pop(run, {})
         for name in names:

@@ -16,6 +16,7 @@ import pytest
 
 from remediate_providers.github.local import RESPONDER, LocalGitHub, RunningGitHub
 from remediate_providers.github.local_host import HostedRepository
+from remediate_providers.loopback import Fault
 
 from ..providers.github.hosted import guarded
 from .conftest import Cli
@@ -142,3 +143,30 @@ def test_without_a_token_it_says_what_it_does_not_know(cli: Cli, world: World) -
     assert effects(done, "lift") == []
     record = cli("record", "--repo", world.root / "ours", "--format", "md").out
     assert "there is no token of yours" in record
+
+
+def test_a_step_for_the_organisations_owner_ends_once_it_is_taken(cli: Cli, world: World) -> None:
+    rules = world.there.rulesets[13]
+    rules |= {"source_type": "Organization", "source": "acme"}
+    env = world.github.environment()
+    done = cli(*world.arguments("run", world.root / "report.txt"), env=env)
+    assert "bypass-ruleset-13" in [step["id"] for step in done.finished["manual"]]
+    rules["bypass_actors"].append({"actor_id": 4711, "actor_type": "User", "bypass_mode": "always"})
+    done = cli(*world.arguments("resume"), env=env)
+    assert "bypass-ruleset-13" not in [step["id"] for step in done.finished["manual"]]
+
+
+def test_what_can_not_be_put_back_is_a_step_and_a_warning(cli: Cli, world: World) -> None:
+    before = world.there.snapshot()
+    world.github.fail("PUT", "*/enable", *[Fault(403)] * 9)
+    env = world.github.environment()
+    done = cli(*world.arguments("run", world.root / "report.txt"), env=env)
+    assert done.code == 5, done.out
+    assert "put-back-workflow-21" in [step["id"] for step in done.finished["manual"]]
+    assert "WARNING: INC-" in cli("doctor").err
+    assert world.there.snapshot()["protections"] == before["protections"], "the rest is back"
+    world.github._server._faults.clear()
+    done = cli(*world.arguments("resume"), env=env)
+    assert world.there.snapshot() == before
+    assert "put-back-workflow-21" not in [step["id"] for step in done.finished["manual"]]
+    assert "WARNING" not in cli("doctor").err
