@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,16 +90,32 @@ class _Walk:
 def scan_files(repo: Repo, matcher: Matcher, *, progress: Progress) -> FilesScanned:
     """Every secret in *repo* that is not in an object."""
     walk = _Walk(repo, matcher, progress)
-    for name in sorted(refnames.names(repo)):
+    refs = refnames.names(repo)
+    for name in sorted(refs):
         walk.text("ref", name, name.encode("utf-8", "surrogateescape"))
+    files: list[str] = []
     for full in packs.beside(repo.objects_dir):
         walk.file("gitfile", os.path.relpath(full, repo.common_dir), full)
     for tree in repo.worktrees:
         for where, full in git_files(tree):
-            walk.file(where, os.path.relpath(full, repo.common_dir), full)
+            path = os.path.relpath(full, repo.common_dir)
+            walk.file(where, path, full)
+            files.append(path)
         _checked_out(walk, tree)
+    _git_names(walk, files, refs)
     hits = tuple(dict.fromkeys(walk.hits))
     return FilesScanned(hits, tuple(walk.unreadable), walk.searched)
+
+
+def _git_names(walk: _Walk, files: Sequence[str], refs: Set[str]) -> None:
+    """Names of git's own files: a hook's, a linked worktree's, a sub-module's. Nobody changes those."""
+    if not walk.matcher.find(os.fsencode("\n".join(files))):
+        return
+    for path in files:
+        ref = path.replace("logs/", "", 1)
+        # Refs and their logs get other names, and LFS objects are called by their content.
+        if ref not in refs and not path.startswith("lfs/objects/"):
+            walk.text("path", path, os.fsencode(path))
 
 
 def git_files(tree: Worktree) -> Iterator[tuple[str, Path]]:

@@ -364,6 +364,16 @@ def _(lab: Lab) -> None:
     put(lab, "hooks/post-commit", f"#!/bin/sh\ncurl -u {SECRET}\n").chmod(0o755)
 
 
+@place("hook's name", "path", named=True)
+def _(lab: Lab) -> None:
+    put(lab, f"hooks/{SECRET}", "#!/bin/sh\n")
+
+
+@place("linked worktree's name", "path", named=True)
+def _(lab: Lab) -> None:
+    lab.worktree(lab.path.parent / f"wt-{SECRET}", "--detach", "HEAD")
+
+
 @place("untracked file", "untracked", named=True)
 def _(lab: Lab) -> None:
     lab.write({"mine": SECRET})
@@ -509,9 +519,8 @@ def test_found_rewritten_verified_and_put_back(
         assert len(content := stored.read_bytes()) == int(pointer[1])
         assert hashlib.sha256(content).hexdigest() == pointer[0]
     if spot.named:
-        assert spot.where.replace("untracked", "worktree").replace("modified", "worktree") in {
-            remnant.where for remnant in verdict.remnants
-        }
+        called = {"untracked": "worktree", "modified": "worktree", "path": "gitfile"}
+        assert called.get(spot.where, spot.where) in {r.where for r in verdict.remnants}
     else:
         assert left(lab) == []
         assert verdict.clean, verdict
