@@ -46,7 +46,7 @@ def test_of_two_values_on_a_line_ggshields_mask_tells_which() -> None:
     incident = report["scans"][1]["entities_with_incidents"][0]["incidents"][0]
     incident["occurrences"][0]["match"] = f"{VALUE[:4]}{'*' * (len(VALUE) - 8)}{VALUE[-4:]}"
     one = findings(report)[0]
-    line = f'x = "tok-0000000000000w72"; y = "{VALUE}"'.encode()
+    line = f'x = "tok-5dHc7RvNs3yJk8471"; y = "{VALUE}"'.encode()
     seen = look(one, lambda _commit, _path: b"\n" + line + b"\n").value
     assert seen is not None
     assert seen.reveal_text() == VALUE
