@@ -393,11 +393,13 @@ def killed_at() -> Callable[[Callable[[], object], int], int]:
 
 @pytest.fixture
 def kill_points() -> Callable[[int], Iterable[int]]:
-    """Which of *n* places to be killed at: a handful, spread out; all with KILL_POINTS=all."""
+    """Which of *n* places to be killed at: a handful, spread out; more with KILL_POINTS=<number> or all."""
 
     def choose(n: int, handful: int = 8) -> Iterable[int]:
-        if os.environ.get("KILL_POINTS") == "all":
+        asked = os.environ.get("KILL_POINTS", "")
+        if asked == "all":
             return range(1, n + 1)
-        return sorted({1 + (n - 1) * k // (handful - 1) for k in range(handful)})
+        number = max(2, int(asked)) if asked else handful
+        return sorted({1 + (n - 1) * k // (number - 1) for k in range(number)})
 
     return choose

@@ -146,6 +146,22 @@ def test_a_new_branch_on_the_old_history_is_named(
     assert digest_tree(busy.lab.path) == before
 
 
+def test_half_brought_objects_are_rolled_forward(busy: Any, snapshot: Snapshot) -> None:
+    # What a kill between two packs leaves: the successors are in, the commit that moves notes is not.
+    (pack,) = (Path(busy.rehearsal.quarantine) / "objects/pack").glob("new*.pack")
+    subprocess.run(
+        ["git", "index-pack", "--stdin", "--fix-thin"],
+        cwd=busy.lab.path,
+        input=pack.read_bytes(),
+        check=True,
+        capture_output=True,
+    )
+    apply(busy.repo, busy.rehearsal, busy.needles)
+    notes = next(ref.new for ref in busy.rehearsal.refs if ref.name == "refs/notes/commits")
+    assert busy.lab.git("rev-parse", "refs/notes/commits") == notes
+    busy.lab.git("fsck", "--full", "--strict")
+
+
 def test_half_moved_refs_are_rolled_forward(busy: Any) -> None:
     apply(busy.repo, busy.rehearsal, busy.needles)
     for change in busy.rehearsal.refs[::2]:
