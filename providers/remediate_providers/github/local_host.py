@@ -326,6 +326,17 @@ class _Call:
             return Reply(200, {"sha": name, "commit": {"message": ""}})
         return _invalid(f"No commit found for SHA: {name}")
 
+    def alert(self, number: str) -> Reply:
+        one = self.repository.alerts.get(int(number))
+        if one is None:
+            return _not_found()
+        shown = {key: value for key, value in one.items() if key != "locations"}
+        return Reply(200, {"number": int(number), **shown})
+
+    def alert_locations(self, number: str) -> Reply:
+        one = self.repository.alerts.get(int(number))
+        return _not_found() if one is None else Reply(200, self.page(one.get("locations", [])))
+
     def set_alert(self, number: str) -> Reply:
         one = self.repository.alerts.get(int(number))
         if one is None:
@@ -377,5 +388,7 @@ _ROUTES: Sequence[tuple[str, str, Callable[..., Reply]]] = (
     ("GET", "/keys", _Call.keys),
     ("GET", "/actions/secrets", _Call.secrets),
     ("GET", r"/commits/([0-9a-f]+)", _Call.commit),
+    ("GET", r"/secret-scanning/alerts/(\d+)", _Call.alert),
+    ("GET", r"/secret-scanning/alerts/(\d+)/locations", _Call.alert_locations),
     ("PATCH", r"/secret-scanning/alerts/(\d+)", _Call.set_alert),
 )

@@ -8,6 +8,9 @@ from remediate.errors import VendorError
 from remediate.plugins.host import ClosesAlerts, HasSupport, Lifts, ServesById, SupportCase
 from remediate.plugins.outcome import Status
 from remediate.plugins.registry import hosts
+from remediate.plugins.report import Document
+from remediate.reports.github_alerts import GitHubAlerts
+from remediate.secret import Secret
 from remediate_providers.github.host import GitHubHost
 from remediate_providers.github.host_rules import pattern_of
 from remediate_providers.github.host_talk import repository
@@ -205,6 +208,32 @@ def test_an_alert_is_closed_as_revoked(github: RunningGitHub, around: Around) ->
     other = "https://github.com/else/where/security/secret-scanning/42"
     assert HOST.close_alert(address(github), other, "", vendor) is None
     assert HOST.close_alert(address(github), "https://example.com/x", "", vendor) is None
+
+
+def test_an_alert_is_read_by_the_address_that_somebody_was_sent(
+    github: RunningGitHub, around: Around
+) -> None:
+    there = guarded(github)
+    value = "ghp_" + "A1b2" * 9
+    place = {"path": "/app.ini", "start_line": 3, "end_line": 3, "commit_sha": "a" * 40}
+    there.alerts[7] = {
+        "secret_type": "github_personal_access_token",
+        "secret": value,
+        "state": "open",
+        "created_at": "2026-03-01T10:00:00Z",
+        "locations": [{"type": "commit", "details": place}],
+    }
+    vendor = around(github.environment())
+    data = HOST.read_alert(f"{github.url}/{NAME}/security/secret-scanning/7", vendor)
+    assert data is not None
+    (finding,) = GitHubAlerts().read(Document("the alert", data))
+    assert finding.value == Secret(value)
+    assert (finding.location.path, finding.location.start_line) == ("app.ini", 3)
+    assert HOST.read_alert(f"{github.url}/{NAME}/issues/7", vendor) is None
+    elsewhere = f"https://example.com/{NAME}/security/secret-scanning/7"
+    assert HOST.read_alert(elsewhere, vendor) is None, "a token is sent to its own server alone"
+    with pytest.raises(VendorError):
+        HOST.read_alert(f"{github.url}/{NAME}/security/secret-scanning/8", vendor)
 
 
 def test_the_supports_text_holds_all_they_ask_for() -> None:
