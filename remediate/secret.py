@@ -69,17 +69,18 @@ class Secret:
 class InstallationKey:
     """This installation's own 32-byte key: names secrets by fingerprint and seals the journal.
 
-    One key, two uses, kept apart by a label (as in HKDF's *info*, RFC 5869), so that a fingerprint
+    One key, three uses, kept apart by a label (as in HKDF's *info*, RFC 5869), so that a fingerprint
     can never pass for a journal's seal.
     """
 
-    __slots__ = ("_fingerprints", "_seals")
+    __slots__ = ("_fingerprints", "_memories", "_seals")
 
     def __init__(self, key: bytes) -> None:
         if len(key) != 32:
             raise ValueError("an installation key is 32 bytes")
         self._fingerprints = hmac.digest(key, b"remediate fingerprint 1", "sha256")
         self._seals = hmac.digest(key, b"remediate journal 1", "sha256")
+        self._memories = hmac.digest(key, b"remediate memory 1", "sha256")
 
     def fingerprint(self, secret: Secret) -> str:
         """HMAC-SHA-256 of the value: 64 hex digits, the only form of it ever stored in clear."""
@@ -88,6 +89,10 @@ class InstallationKey:
     def seal(self, data: bytes) -> str:
         """The HMAC that chains journal rows: 64 hex digits."""
         return hmac.digest(self._seals, data, "sha256").hex()
+
+    def memory(self, data: bytes) -> str:
+        """The HMAC that names and seals what earlier looks at a repository found: 64 hex digits."""
+        return hmac.digest(self._memories, data, "sha256").hex()
 
     def __repr__(self) -> str:
         return "InstallationKey(...)"

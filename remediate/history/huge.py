@@ -39,7 +39,7 @@ def pieces(directory: Path, oid: str) -> Iterator[bytes]:
     loose = next(
         (
             path
-            for objects in _databases(directory / "objects")
+            for objects in databases(directory / "objects")
             if (path := objects / oid[:2] / oid[2:]).is_file()
         ),
         None,
@@ -47,14 +47,14 @@ def pieces(directory: Path, oid: str) -> Iterator[bytes]:
     yield from _loose(loose, oid) if loose is not None else _packed(directory, oid)
 
 
-def _databases(objects: Path, depth: int = 0) -> Iterator[Path]:
+def databases(objects: Path, depth: int = 0) -> Iterator[Path]:
     """An object directory and those that it borrows from (gitrepository-layout(5))."""
     yield objects
     listed = objects / "info" / "alternates"
     if depth < 5 and listed.is_file():
         for line in listed.read_text("utf-8", "surrogateescape").splitlines():
             if line and not line.startswith("#"):
-                yield from _databases(objects / line, depth + 1)
+                yield from databases(objects / line, depth + 1)
 
 
 def _loose(path: Path, oid: str) -> Iterator[bytes]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from remediate.history import git, window
 from remediate.history.model import Unreadable
+from remediate.history.objects import ids_file
 
 KINDS = ("blob", "tree", "commit", "tag")
 
@@ -20,6 +21,7 @@ _STRETCH = 64 << 20
 _FIRST = 4 << 20
 
 _BLOCK = 1 << 18
+_BOTH = (False, True)
 _FORMAT = "%(objectname) %(objecttype) %(objectsize)"
 
 
@@ -33,6 +35,8 @@ class Stretch:
     sizes: array[int] = field(default_factory=lambda: array("Q"))
     large: bool = False
     """Whether it is a single object that does not fit into a `window.Window`."""
+    loose: bool = False
+    """Whether its objects are those that were told apart from the rest (`listed`)."""
 
     @cached_property
     def oids(self) -> list[bytes]:
@@ -55,26 +59,38 @@ class Inventory:
     """Unpacked, by type."""
     unreadable: list[Unreadable] = field(default_factory=list)
     complete: bool = False
+    loose: int = 0
+    """How many of them were told apart…"""
+    loose_bytes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    """…and how much they hold."""
 
     def total(self, *kinds: str) -> int | None:
         """Bytes of objects of *kinds*, once all are known."""
         return sum(self.bytes[kind] for kind in kinds) if self.complete else None
 
 
-def listed(directory: Path, found: Inventory) -> Iterator[Stretch]:
+def listed(
+    directory: Path,
+    found: Inventory,
+    *,
+    loose: Set[bytes] = frozenset(),
+    alone: bool = False,
+) -> Iterator[Stretch]:
     """Every object that git finds in *directory*'s object database (alternates included).
 
-    They come as git lists them. How many there were is in *found* afterwards, with what could not be
-    read.
+    They come as git lists them; those in *loose* in stretches of their own, and with *alone* no others.
+    How many there were is in *found* afterwards, with what could not be read.
     """
-    child = git.start(
-        directory,
-        *("cat-file", "--batch-all-objects", "--unordered", "--buffer"),
-        f"--batch-check={_FORMAT}",
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    cutter = _Cutter(found)
+    everything = ("--batch-all-objects", "--unordered")
+    with ids_file(sorted(loose) if alone else ()) as asked:
+        child = git.start(
+            directory,
+            *("cat-file", *(() if alone else everything), "--buffer"),
+            f"--batch-check={_FORMAT}",
+            stdin=asked,
+            stderr=subprocess.PIPE,
+        )
+    cutter = _Cutter(found, loose)
     with child:
         out, words = child.stdout, child.stderr
         assert out is not None and words is not None
@@ -94,11 +110,14 @@ def listed(directory: Path, found: Inventory) -> Iterator[Stretch]:
 class _Cutter:
     """Puts lines of the list together in stretches."""
 
-    def __init__(self, found: Inventory) -> None:
+    def __init__(self, found: Inventory, loose: Set[bytes]) -> None:
         self._found = found
-        self._begun = {kind: Stretch(kind) for kind in KINDS}
-        self._held = dict.fromkeys(KINDS, 0)
-        self._limit = dict.fromkeys(KINDS, _FIRST)
+        self._loose = loose
+        self._begun = {
+            (kind, apart): Stretch(kind, loose=apart) for kind in KINDS for apart in _BOTH
+        }
+        self._held = dict.fromkeys(self._begun, 0)
+        self._limit = dict.fromkeys(self._begun, _FIRST)
 
     def cut(self, lines: list[bytes]) -> Iterator[Stretch]:
         """The stretches that *lines* complete."""
@@ -106,35 +125,41 @@ class _Cutter:
         for line in lines:
             words = line.split()
             kind = words[1].decode("ascii", "replace")
-            if kind not in self._begun:
+            if kind not in KINDS:
                 name = words[0].decode("ascii", "replace")
                 self._found.unreadable.append(Unreadable(f"object {name}", kind))
                 continue
             size = int(words[2])
+            key = kind, words[0] in self._loose
             if size + len(line) + 1 > room:
-                yield Stretch(kind, [line], array("Q", [size]), large=True)
-                self._count(kind, 1, size)
+                single = Stretch(kind, [line], array("Q", [size]), large=True, loose=key[1])
+                self._count(single)
+                yield single
                 continue
-            stretch = self._begun[kind]
+            stretch = self._begun[key]
             stretch.headers.append(line)
             stretch.sizes.append(size)
-            self._held[kind] += size + 100
-            if self._held[kind] >= self._limit[kind]:
-                yield self._complete(kind)
+            self._held[key] += size + 100
+            if self._held[key] >= self._limit[key]:
+                yield self._complete(key)
 
     def rest(self) -> Iterator[Stretch]:
         """What is left."""
-        for kind in KINDS:
-            if self._begun[kind].headers:
-                yield self._complete(kind)
+        for key, stretch in list(self._begun.items()):
+            if stretch.headers:
+                yield self._complete(key)
 
-    def _complete(self, kind: str) -> Stretch:
-        stretch = self._begun[kind]
-        self._begun[kind], self._held[kind] = Stretch(kind), 0
-        self._limit[kind] = min(2 * self._limit[kind], _STRETCH)
-        self._count(kind, len(stretch.headers), stretch.bytes)
+    def _complete(self, key: tuple[str, bool]) -> Stretch:
+        stretch = self._begun[key]
+        self._begun[key], self._held[key] = Stretch(key[0], loose=key[1]), 0
+        self._limit[key] = min(2 * self._limit[key], _STRETCH)
+        self._count(stretch)
         return stretch
 
-    def _count(self, kind: str, number: int, size: int) -> None:
-        self._found.count += number
-        self._found.bytes[kind] += size
+    def _count(self, stretch: Stretch) -> None:
+        found = self._found
+        found.count += len(stretch.headers)
+        found.bytes[stretch.kind] += stretch.bytes
+        if stretch.loose:
+            found.loose += len(stretch.headers)
+            found.loose_bytes[stretch.kind] += stretch.bytes

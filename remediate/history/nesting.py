@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -64,6 +65,35 @@ class Nesting:
         """The trees that *inner* lies right within; one that holds it twice may come twice."""
         for order, begin, end in self._runs.get(inner, ()):
             yield from order[begin:end]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads back, once it is closed."""
+        orders = [group.order for group in self._groups.values()]
+        number = {id(order): place for place, order in enumerate(orders)}
+        return {
+            "orders": [b"".join(order).hex() for order in orders],
+            "length": next((len(tree) for order in orders for tree in order), 0),
+            "within": "\n".join(
+                f"{inner.hex()} {number[id(order)]} {begin} {end}"
+                for inner, runs in self._runs.items()
+                for order, begin, end in runs
+            ),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Nesting:
+        """The nesting that `to_json` told of."""
+        found = cls()
+        orders = []
+        for place, joined in enumerate(data["orders"]):
+            raw, length = bytes.fromhex(joined), data["length"]
+            orders.append([raw[at : at + length] for at in range(0, len(raw), length)])
+            found._groups[b"%d" % place] = _Alike(orders[-1])
+        for line in data["within"].split("\n") if data["within"] else ():
+            inner, number, begin, end = line.split(" ")
+            run = (orders[int(number)], int(begin), int(end))
+            found._runs.setdefault(bytes.fromhex(inner), []).append(run)
+        return found
 
     @property
     def order(self) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from remediate.history import git, largefiles, mentions, refnames
 from remediate.history.check import check
 from remediate.history.matcher import Matcher
+from remediate.history.memory import Memory
 from remediate.history.model import (
     FileHit,
     Needle,
@@ -46,13 +47,14 @@ def rehearse(
     *,
     progress: Progress = no_progress,
     scan: Scan | None = None,
+    memory: Memory | None = None,
 ) -> Rehearsal:
     """Rewrite *repo* without *needles* into the new bare repository *quarantine*.
 
     *scan* saves reading everything again where it was just done. Raises `RepositoryError` where git
     can't work in *quarantine* or refuses what was written there.
     """
-    found = scan if scan is not None else scan_all(repo, needles, progress=progress)
+    found = scan if scan is not None else scan_all(repo, needles, progress=progress, memory=memory)
     needles = (*needles, *largefiles.pointers(found.lfs))
     matcher = Matcher(needles)
     todo = plan(found)

@@ -20,6 +20,7 @@ from remediate.history.graph import Graph
 from remediate.history.inventory import Inventory, Stretch, listed
 from remediate.history.match import Match, literal
 from remediate.history.matcher import Matcher
+from remediate.history.memory import Known, Memory, Packs, TreesSeen, beyond, packs
 from remediate.history.model import (
     FileHit,
     Hit,
@@ -37,14 +38,22 @@ from remediate.history.repo import Repo, open_repo
 from remediate.history.stream import Chunk, Cores
 
 
-def scan(repo: Repo, needles: Sequence[Needle], *, progress: Progress = no_progress) -> Scan:
-    """Everything that can be found of *needles* in *repo*. Writes nothing.
+def scan(
+    repo: Repo,
+    needles: Sequence[Needle],
+    *,
+    progress: Progress = no_progress,
+    memory: Memory | None = None,
+) -> Scan:
+    """Everything that can be found of *needles* in *repo*. Writes nothing into it.
 
-    What could not be read is in the result, by name, never passed over.
+    What could not be read is in the result, by name, never passed over. With a *memory*, what it knows of
+    packs is not read again.
     """
     stored = largefiles.find(repo.common_dir, needles)
-    matcher = Matcher((*needles, *largefiles.pointers(stored)))
-    looked, there = _objects(repo, matcher, progress)
+    wanted = (*needles, *largefiles.pointers(stored))
+    matcher = Matcher(wanted)
+    looked, there = _objects(repo, matcher, progress, memory, wanted)
     files = scan_files(repo, matcher, progress=progress)
     inner, closed = _in_submodules(repo, matcher)
     return Scan(
@@ -60,13 +69,89 @@ def scan(repo: Repo, needles: Sequence[Needle], *, progress: Progress = no_progr
     )
 
 
-def _objects(repo: Repo, matcher: Matcher, progress: Progress) -> tuple[_Looked, Inventory]:
+def _objects(
+    repo: Repo,
+    matcher: Matcher,
+    progress: Progress,
+    memory: Memory | None = None,
+    needles: Sequence[Needle] = (),
+) -> tuple[_Looked, Inventory]:
     """What the objects of *repo* hold, and how many there are."""
-    looked, there = _Looked(), Inventory()
+    before = packs(repo) if memory is not None else None
+    if memory is not None and before is not None:
+        known = memory.recall(repo, needles, before)
+        if known is not None and (found := _only_new(repo, matcher, progress, known)) is not None:
+            return found
+    looked, apart, there = _Looked(), _Looked(), Inventory()
+    loose = beyond(repo, before) if before is not None else frozenset()
     with Cores(repo.common_dir) as cores:
-        folders = _scan_texts(cores, repo.common_dir, there, matcher, looked, progress)
-        _scan_trees(repo, cores, there, folders, matcher, looked, progress)
+        stretches = listed(repo.common_dir, there, loose=loose)
+        look = _Look(repo, cores, there, matcher, progress)
+        folders = look.texts(stretches, looked, apart)
+        doomed = _doomed(looked, apart)
+        parts = look.trees(folders, doomed)
+    packed = [part for part, stretch in zip(parts, folders, strict=True) if not stretch.loose]
+    dark = (*there.unreadable, *looked.unreadable, *(u for part in packed for u in part.unreadable))
+    if memory is not None and before is not None and not dark and packs(repo) == before:
+        memory.keep(repo, needles, _learned(before, looked, packed, there, doomed))
+    looked.add(apart)
+    _join(looked, parts)
     return looked, there
+
+
+def _only_new(
+    repo: Repo, matcher: Matcher, progress: Progress, known: Known
+) -> tuple[_Looked, Inventory] | None:
+    """The same, with what is *known* of packs not read again; None where that does not do."""
+    fresh, looked, there = beyond(repo, known.packs), _Looked(), Inventory()
+    looked.hits += (hit for hit in known.hits if hit.type != "tree")
+    looked.graph = Graph(dict(known.trees), dict(known.parents), dict(known.targets))
+    named = [hit for hit in known.hits if hit.type == "tree"]
+    with Cores(repo.common_dir) as cores:
+        look = _Look(repo, cores, there, matcher, progress)
+        stretches = listed(repo.common_dir, there, loose=fresh, alone=True)
+        folders = look.texts(stretches, _Looked(), looked)
+        doomed = _doomed(looked)
+        if not doomed <= known.doomed:
+            # The trees in the packs were not searched for these.
+            return None
+        parts = look.trees(folders, doomed)
+    kept = {bytes.fromhex(hit.oid) for hit in named}
+    for seen in known.folders:
+        holders = {raw: blobs & doomed for raw, blobs in seen.holders.items()}
+        holders = {raw: blobs for raw, blobs in holders.items() if blobs or raw in kept}
+        parts.append(_Trees(named, [], holders, seen.links, seen.nesting))
+        named = []
+    _join(looked, parts)
+    there.count += known.count
+    for kind, size in known.bytes.items():
+        there.bytes[kind] += size
+    return looked, there
+
+
+def _learned(
+    before: Packs,
+    looked: _Looked,
+    packed: Sequence[_Trees],
+    there: Inventory,
+    doomed: frozenset[str],
+) -> Known:
+    """What is worth remembering: of packs alone, for a loose object can go."""
+    return Known(
+        packs=before,
+        count=there.count - there.loose,
+        bytes={kind: size - there.loose_bytes[kind] for kind, size in there.bytes.items()},
+        hits=[*looked.hits, *(hit for part in packed for hit in part.hits)],
+        trees=looked.graph.trees,
+        parents=looked.graph.parents,
+        targets=looked.graph.targets,
+        doomed=doomed,
+        folders=[TreesSeen(part.holders, part.links, part.nesting) for part in packed],
+    )
+
+
+def _doomed(*looked: _Looked) -> frozenset[str]:
+    return frozenset(hit.oid for each in looked for hit in each.hits if hit.type == "blob")
 
 
 def _in_submodules(repo: Repo, matcher: Matcher) -> tuple[list[FileHit], list[Unreadable]]:
@@ -126,39 +211,66 @@ _COMMIT = re.compile(rb"tree ([0-9a-f]{40,64})\n((?:parent [0-9a-f]{40,64}\n)*)"
 _TAG = re.compile(rb"object ([0-9a-f]{40,64})\n")
 
 
-def _scan_texts(
-    cores: Cores,
-    directory: Path,
-    there: Inventory,
-    matcher: Matcher,
-    looked: _Looked,
-    progress: Progress,
-) -> list[Stretch]:
-    """Blobs, commits and tags; gives the trees, for which these have to be known."""
-    folders: list[Stretch] = []
+@dataclass
+class _Look:
+    """One pass over the objects of a repository."""
 
-    def texts() -> Iterator[Stretch]:
-        for stretch in listed(directory, there):
-            if stretch.kind == "tree":
-                folders.append(stretch)
-            else:
-                yield stretch
+    repo: Repo
+    cores: Cores
+    there: Inventory
+    matcher: Matcher
+    progress: Progress
 
-    def begin() -> Callable[[str, Iterator[Chunk | Unreadable]], _Looked]:
-        mine = matcher.fork()
-        return lambda kind, chunks: _look(kind, chunks, mine)
+    def texts(self, stretches: Iterator[Stretch], looked: _Looked, apart: _Looked) -> list[Stretch]:
+        """Blobs, commits and tags, those told apart into *apart*.
 
-    progress("Reading objects", 0, None)
-    for part in cores.each(
-        texts(),
-        begin,
-        step="Reading objects",
-        progress=progress,
-        total=lambda: there.total("blob", "commit", "tag"),
-    ):
-        looked.add(part)
-    _look_whole(directory, matcher, looked)
-    return folders
+        Gives the trees, for which these have to be known.
+        """
+        folders: list[Stretch] = []
+        loose: list[bool] = []
+
+        def texts() -> Iterator[Stretch]:
+            for stretch in stretches:
+                if stretch.kind == "tree":
+                    folders.append(stretch)
+                else:
+                    loose.append(stretch.loose)
+                    yield stretch
+
+        def begin() -> Callable[[str, Iterator[Chunk | Unreadable]], _Looked]:
+            mine = self.matcher.fork()
+            return lambda kind, chunks: _look(kind, chunks, mine)
+
+        self.progress("Reading objects", 0, None)
+        parts = self.cores.each(
+            texts(),
+            begin,
+            step="Reading objects",
+            progress=self.progress,
+            total=lambda: self.there.total("blob", "commit", "tag"),
+        )
+        for part, single in zip(parts, loose, strict=True):
+            (apart if single else looked).add(part)
+        for each in (looked, apart):
+            _look_whole(self.repo.common_dir, self.matcher, each)
+        return folders
+
+    def trees(self, folders: Sequence[Stretch], doomed: frozenset[str]) -> list[_Trees]:
+        """What each of *folders* holds of the blobs *doomed*, and of secrets in names."""
+        wanted, length = sorted(doomed), self.repo.hex_length // 2
+        ids = engine([*(literal(bytes.fromhex(oid)) for oid in wanted), literal(_GITLINK)])
+
+        def begin() -> Callable[[str, Iterator[Chunk | Unreadable]], _Trees]:
+            search = _TreeSearch(self.matcher.fork(), ids.fork(), wanted, length)
+            return lambda _, chunks: search.look_into(chunks)
+
+        return self.cores.each(
+            folders,
+            begin,
+            step="Reading folders",
+            progress=self.progress,
+            total=lambda: self.there.total("tree"),
+        )
 
 
 def _look_whole(directory: Path, matcher: Matcher, looked: _Looked) -> None:
@@ -235,35 +347,14 @@ class _Trees:
     nesting: Nesting = field(default_factory=Nesting)
 
 
-def _scan_trees(
-    repo: Repo,
-    cores: Cores,
-    there: Inventory,
-    folders: Sequence[Stretch],
-    matcher: Matcher,
-    looked: _Looked,
-    progress: Progress,
-) -> None:
-    length = repo.hex_length // 2
-    doomed = sorted({hit.oid for hit in looked.hits if hit.type == "blob"})
-    ids = engine([*(literal(bytes.fromhex(oid)) for oid in doomed), literal(_GITLINK)])
-
-    def begin() -> Callable[[str, Iterator[Chunk | Unreadable]], _Trees]:
-        search = _TreeSearch(matcher.fork(), ids.fork(), doomed, length)
-        return lambda _, chunks: search.look_into(chunks)
-
-    parts = cores.each(
-        folders,
-        begin,
-        step="Reading folders",
-        progress=progress,
-        total=lambda: there.total("tree"),
-    )
+def _join(looked: _Looked, parts: Sequence[_Trees]) -> None:
+    """Take in what was seen in the trees, and tell which of them are doomed."""
     holders: dict[bytes, set[str]] = {}
     for part in parts:
         looked.hits += part.hits
         looked.unreadable += part.unreadable
-        holders |= part.holders
+        for raw, blobs in part.holders.items():
+            holders.setdefault(raw, set()).update(blobs)
     nestings = [part.nesting for part in parts]
     looked.graph.doomed_trees = doomed_trees(holders, nestings)
     links = {tree: commits for part in parts for tree, commits in part.links.items()}

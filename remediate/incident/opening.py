@@ -15,6 +15,7 @@ import remediate
 from remediate.clock import utc_now
 from remediate.errors import BusyError, NoSuchIncidentError, UsageError
 from remediate.history.git import run as git
+from remediate.history.memory import Memory
 from remediate.history.model import Needle
 from remediate.history.repo import Repo, open_repo
 from remediate.incident import sealing
@@ -61,6 +62,10 @@ class Installation:
         if self._key is None:
             self._key = self.home.installation_key()
         return self._key
+
+    def memory(self) -> Memory:
+        """What earlier previews found in packs, for the next one."""
+        return Memory(private_folder(self.home.path / "memory"), self.key.memory)
 
     def incidents(self) -> Iterator[Known]:
         """Every incident, newest first. Raises `remediate.errors.TamperedError`."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -174,8 +174,8 @@ def test_what_is_lost_while_it_is_read_is_named(
     gone = lab.git("rev-parse", "HEAD:f17")
     listed = scan_module.listed
 
-    def listed_then_lost(directory: Path, found: Inventory) -> Iterator[Stretch]:
-        stretches = list(listed(directory, found))
+    def listed_then_lost(directory: Path, found: Inventory, **apart: Any) -> Iterator[Stretch]:
+        stretches = list(listed(directory, found, **apart))
         (lab.path / ".git/objects" / gone[:2] / gone[2:]).unlink(missing_ok=True)
         yield from stretches
 
