@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from remediate.clock import utc_now
 from remediate.incident.redaction import forms, harmless
@@ -32,6 +32,7 @@ def deliver(run: Run, old: Credential, new: Credential) -> bool:
         )
         if not outcome.status.settled:
             return False
+        _advise_again(run, spec, outcome)
     if table.deploy:
         outcome = run.effect(
             "deploy",
@@ -45,6 +46,17 @@ def deliver(run: Run, old: Credential, new: Credential) -> bool:
         "check-new", old.id, lambda: _check(run, table.check, old, new), key=f"check-new/{old.id}"
     )
     return _well(outcome)
+
+
+def _advise_again(run: Run, spec: str, outcome: Outcome) -> None:
+    """Name the jobs that hold the old value: they began before the store had the new one."""
+    going_on = outcome.data.get("running")
+    for job in going_on if isinstance(going_on, list | tuple) else []:
+        if isinstance(job, Mapping):
+            run.advise(
+                f"{job.get('workflow')} began with the old value of {spec}: run it again "
+                f"({job.get('page')})."
+            )
 
 
 def printed(run: Run, old: Credential) -> dict[str, list[str]]:

@@ -175,12 +175,38 @@ class _Writing:
                 data={"updated_at": self._written},
             )
         names = ", ".join(self._written)
+        going_on = self._going_on()
+        also = f"; {len(going_on)} runs go on with the old value" if going_on else ""
         return Outcome(
             Status.DONE,
-            f"Wrote {names} to {self._place}. GitHub shows no value; it says when each was updated",
+            f"Wrote {names} to {self._place}. GitHub shows no value; it says when each was "
+            f"updated{also}",
             evidence=tuple(self._evidence),
-            data={"updated_at": self._written},
+            data={"updated_at": self._written, **({"running": going_on} if going_on else {})},
         )
+
+    def _going_on(self) -> list[Json]:
+        """Workflow runs that began before, and so hold the old value; none where GitHub does not tell.
+
+        https://docs.github.com/rest/actions/workflow-runs (Actions: read)
+        """
+        if self._place.repository is None or self._place.app != "actions":
+            return []
+        base = f"/repos/{_quoted(self._place.owner)}/{_quoted(self._place.repository)}"
+        query = {"status": "in_progress", "per_page": "100"}
+        try:
+            answer = self._api.ask("GET", f"{base}/actions/runs", self._own, query=query)
+        except HttpError:
+            return []
+        data = answer.json()
+        rows = data.get("workflow_runs") if isinstance(data, dict) else None
+        if answer.status != 200 or not isinstance(rows, list):
+            return []
+        return [
+            {"run": row.get("id"), "workflow": row.get("name"), "page": row.get("html_url")}
+            for row in rows
+            if isinstance(row, dict)
+        ]
 
     def _public_key(self) -> tuple[str, bytes]:
         answer = self._call("GET", "public-key")

@@ -279,6 +279,14 @@ class Call:
             raise ReplyError(403, "Must have admin rights to Repository.", {**headers, **wanted})
         return place, headers
 
+    def workflow_runs(self, named: Mapping[str, str]) -> Reply:
+        """``GET …/actions/runs``: those that are going on, where that is asked for."""
+        _place, headers = self._place(named)
+        runs = self.state.runs.get(f"{named['owner']}/{named['repo']}", [])
+        wanted = self.request.first("status")
+        runs = [run for run in runs if wanted in ("", run["status"])]
+        return Reply(200, {"total_count": len(runs), "workflow_runs": runs}, headers)
+
     def _of_organisation(
         self, name: str, app: str, token: Token, headers: Mapping[str, str]
     ) -> Place:
@@ -324,6 +332,7 @@ _ROUTES: Sequence[tuple[str, str, Serve]] = (
     ("GET", f"{_REPOSITORY}{_WHERE}/public-key", Call.public_key),
     ("GET", f"{_REPOSITORY}{_WHERE}/(?P<name>[^/]+)", Call.secret),
     ("PUT", f"{_REPOSITORY}{_WHERE}/(?P<name>[^/]+)", Call.put_secret),
+    ("GET", f"{_REPOSITORY}/actions/runs", Call.workflow_runs),
     ("GET", f"{_ORGANISATION}{_APPS}/public-key", Call.public_key),
     ("GET", f"{_ORGANISATION}{_APPS}/(?P<name>[^/]+)", Call.secret),
     ("GET", f"{_ORGANISATION}{_APPS}/(?P<name>[^/]+)/repositories", Call.secret_repositories),

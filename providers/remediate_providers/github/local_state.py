@@ -118,6 +118,8 @@ class State:
         """``OWNER/REPO``, ``OWNER/REPO@ENVIRONMENT`` or ``ORG`` to what lies there; ``:dependabot`` and
         ``:codespaces`` after it for theirs."""
         self.audit: dict[str, list[dict[str, object]]] = {}
+        self.runs: dict[str, list[dict[str, object]]] = {}
+        """Repository to its workflow runs that are going on."""
         self.unauthenticated_left = UNAUTHENTICATED
         self.limit_ends = now() + timedelta(hours=1)
         self.requests: list[Request] = []

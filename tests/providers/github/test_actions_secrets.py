@@ -250,3 +250,24 @@ def test_an_environments_name_is_escaped(github: RunningGitHub, around: Around) 
     outcome = STORE.put(target(f"{REPOSITORY}@a b/c"), NEW, around(github.environment()))
     assert outcome.status is Status.DONE
     assert "/environments/a%20b%2Fc/secrets/public-key" in github.state.requests[0].path
+
+
+def test_runs_that_began_with_the_old_value_are_named(
+    github: RunningGitHub, around: Around
+) -> None:
+    page = "https://github.com/acme/app/actions/runs/7"
+    github.state.runs[REPOSITORY] = [
+        {"id": 7, "name": "Release", "status": "in_progress", "html_url": page},
+        {"id": 6, "name": "Tests", "status": "completed", "html_url": page},
+    ]
+    outcome = STORE.put(target(), NEW, around(github.environment()))
+    assert outcome.status is Status.DONE
+    assert outcome.data["running"] == [{"run": 7, "workflow": "Release", "page": page}]
+    assert "1 runs go on" in outcome.summary
+
+
+def test_runs_that_are_not_told_fail_nothing(github: RunningGitHub, around: Around) -> None:
+    github.fail("GET", "*/actions/runs", Fault(403, b'{"message": "no"}'))
+    outcome = STORE.put(target(), NEW, around(github.environment()))
+    assert outcome.status is Status.DONE
+    assert "running" not in outcome.data
