@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ][\d:.]+Z?)?(?![\w-])")
-_TIMES = frozenset({"at", "ended_at", "meant_at", "generated_at", "dead_since", "done_at", "times"})
+_TIMES = frozenset(
+    {"at", "ended_at", "meant_at", "generated_at", "dead_since", "done_at", "times", "response"}
+)
 """Keys that hold a time, or how long something took."""
 _ONE_RUN = frozenset(
     {
