@@ -111,17 +111,19 @@ def _place(data: Data) -> Place:
 
 def credential_entries(book: Ledger) -> tuple[CredentialEntry, ...]:
     """Every leaked credential, in the order found."""
-    return tuple(_credential(book, name, data) for name, data in leaked(book).items())
+    made = _successors(book)
+    return tuple(_credential(book, name, d, made.get(name)) for name, d in leaked(book).items())
 
 
-def _credential(book: Ledger, name: str, data: Data) -> CredentialEntry:
+def _credential(
+    book: Ledger, name: str, data: Data, successor: Successor | None
+) -> CredentialEntry:
     identity = book.known(name, Topic.IDENTITY)
     revoked = book.find(Action.REVOKE, name)
     deleted = book.find(Action.DELETE, name)
     state, reason, ended = _state(book, revoked, deleted)
     seen = proofs(ended.last) if ended else ()
     proof = next((one for one in seen if _REFUSED.search(one.saw)), seen[-1] if seen else None)
-    successor = _successor(book, name)
     stores = tuple(_store(effect) for effect in _stores(book, name))
     replacement, waits_for = _replacement(book, name, successor, stores)
     return CredentialEntry(
@@ -177,13 +179,13 @@ def _since(ended: Effect | None, proof: Proof | None) -> str | None:
     return earliest(proof.at if proof else None) or ended.ended_at
 
 
-def _successor(book: Ledger, name: str) -> Successor | None:
-    """The newest successor: after one that was lost in a crash there may be another."""
-    found = None
-    for row in book.credentials.values():
-        if mapping(row.data, "labels").get(REPLACES) == name:
-            found = Successor(text(row.data, "id"), maybe(row.data, "public_id"), row.at)
-    return found
+def _successors(book: Ledger) -> dict[str, Successor]:
+    """The newest successor of each: after one that was lost in a crash there may be another."""
+    return {
+        old: Successor(text(row.data, "id"), maybe(row.data, "public_id"), row.at)
+        for row in book.credentials.values()
+        if (old := text(mapping(row.data, "labels"), REPLACES))
+    }
 
 
 def _stores(book: Ledger, name: str) -> list[Effect]:
