@@ -43,22 +43,24 @@ class Nesting:
         if len(within) == len(now):
             for place, inner in enumerate(within):
                 if inner != now[place]:
-                    self._end(group, place, at)
+                    self._end(group, now[place], group.since[place], at)
                     now[place], group.since[place] = inner, at
-        else:
-            for place in range(len(now)):
-                self._end(group, place, at)
-            group.now, group.since = within, [at] * len(within)
+            return
+        since: dict[bytes, int] = {}
+        for inner, begin in zip(now, group.since, strict=True):
+            since[inner] = min(begin, since.get(inner, begin))
+        for inner in since.keys() - set(within):
+            self._end(group, inner, since[inner], at)
+        group.now, group.since = within, [since.get(inner, at) for inner in within]
 
-    def _end(self, group: _Alike, place: int, at: int) -> None:
-        run = (group.order, group.since[place], at)
-        self._runs.setdefault(group.now[place], []).append(run)
+    def _end(self, group: _Alike, inner: bytes, begin: int, at: int) -> None:
+        self._runs.setdefault(inner, []).append((group.order, begin, at))
 
     def close(self) -> None:
         """No more trees come."""
         for group in self._groups.values():
-            for place in range(len(group.now)):
-                self._end(group, place, len(group.order))
+            for inner, begin in zip(group.now, group.since, strict=True):
+                self._end(group, inner, begin, len(group.order))
             group.now = []
 
     def holders(self, inner: bytes) -> Iterator[bytes]:

@@ -23,8 +23,8 @@ from remediate.history import git
 STREAMED_FROM = 32 << 20
 
 #: So many bytes of objects that others are deltas of are kept by all children of git together (git's
-#: own default is half of it for each).
-_BASES = 192 << 20
+#: own default is 96 MiB for each).
+_BASES = 128 << 20
 
 _BATCH = ("-c", f"core.bigFileThreshold={STREAMED_FROM}", "cat-file", "--buffer")
 _HEADER = re.compile(rb"([0-9a-f]{40,64}) (\w+) (\d+)\n")
