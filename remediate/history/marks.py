@@ -12,8 +12,11 @@ from remediate.history.model import Needle
 from remediate.history.multiline import block
 from remediate.secret import Secret
 
-#: Asterisks in base64, and in UTF-16 within it; the last letter can hold bits of what follows.
-_ASTERISKS = re.compile(rb"(?:[KioqgAC]|[\s\"',>#*]|\\+[rnt]|\\(?=\s))*[A-Za-z0-9+/_-]?")
+#: Asterisks in base64, and in UTF-16 within it, and escaped; the last letter can hold bits of what follows.
+_ASTERISKS = re.compile(
+    rb"(?:[KioqgAC]|[\s\"',>#*]|\\+[rnt]|\\(?=\s)|\\x2[aA]|\\u002[aA]|%2[aA]|\\052"
+    rb"|&#42;|&#[xX]2[aA];|2[aA]:|0x2[aA],? ?)*[A-Za-z0-9+/_-]?"
+)
 
 
 class Marks:

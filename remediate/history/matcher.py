@@ -134,6 +134,15 @@ class Matcher:
         found = self._places(data, ends)
         for opened in search.opened(data, () if flat else doors, room):
             found += self._within(opened, room)
+        for opened in search.unescaped(data, doors, room):
+            # What is only escaped was found as that.
+            told = {m.needle.id for m in found if opened.start <= m.start and m.end <= opened.end}
+            plain = f"{opened.kind}+plain"
+            found += (
+                m
+                for m in self._within(opened, room)
+                if m.encoding != plain or m.needle.id not in told
+            )
         return _told_once(found)
 
     def _places(self, data: bytes, ends: dict[int, list[int]]) -> list[Match]:
@@ -163,7 +172,8 @@ class Matcher:
         fixed = counts(data) if keep_length is None else keep_length
         ends, doors = self._hits(data)
         if doors and not flat:
-            changed = self._packed(data, doors, fixed, keep_length is True, room)
+            found = search.opened(data, doors, room)
+            changed = self._packed(data, found, fixed, keep_length is True, room)
             if changed != data:
                 data = changed
                 ends, _ = self._hits(data)
@@ -176,23 +186,26 @@ class Matcher:
                 break
             data = changed
             ends, _ = self._hits(data)
+        if doors:
+            _, doors = self._hits(data)
+            data = self._packed(data, search.unescaped(data, doors, room), fixed, False, room)
         return data
 
     def _packed(
         self,
         data: bytes,
-        doors: Iterable[tuple[int, int]],
+        containers: Iterable[Opened],
         fixed: bool,
         bound: bool,
         room: Room,
     ) -> bytes:
-        """*data* with all that is in its containers replaced.
+        """*data* with all that is in its *containers* replaced.
 
         *fixed*: what stands around a container counts bytes; *bound*: so does what holds *data*.
         """
         parts: list[bytes] = []
         at = 0
-        for opened in search.opened(data, doors, room):
+        for opened in containers:
             new, best = self._changed(opened, room)
             if best is None:
                 continue

@@ -27,6 +27,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 Turn = Callable[[bytes], bytes]
 
@@ -209,6 +210,10 @@ class Case:
 
     def written(self) -> bytes:
         """What stands at the place."""
+        return self._written
+
+    @cached_property
+    def _written(self) -> bytes:
         text = self.frames[0][0] + self.secret + self.frames[0][1]
         for way, (before, after) in zip(self.ways, self.frames[1:], strict=True):
             text = before + way.there(text) + after

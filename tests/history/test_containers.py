@@ -482,3 +482,36 @@ def test_the_whole_way_through_a_repository(lab: Lab) -> None:
     assert {p.line for p in result.places if p.path != "f.yaml"} == {None}
     left = {r.encoding.split("+")[0] for r in verify(open_repo(lab.path), [NEEDLE]).remnants}
     assert left == {"gzip", "zip", "plain", "xz", "bzip2", "base64"}
+
+
+DUMPED: dict[str, Callable[[bytes], bytes]] = {
+    "c": lambda t: b"".join(b"\\x%02x" % byte for byte in t),
+    "json": lambda t: b"".join(b"\\u%04X" % byte for byte in t),
+    "percent": lambda t: b"".join(b"%%%02x" % byte for byte in t),
+    "octal": lambda t: b"".join(b"\\%03o" % byte for byte in t),
+    "html": lambda t: b"".join(b"&#%d;" % byte for byte in t),
+    "colons": lambda t: t.hex(":").encode(),
+    "array": lambda t: b", ".join(b"0x%02X" % byte for byte in t),
+}
+
+
+@pytest.mark.parametrize("form", DUMPED)
+def test_escaped_throughout(form: str) -> None:
+    """Whatever a secret is in: what takes its place there has its length, all else stays."""
+    dump = DUMPED[form]
+    inner = {
+        "base64": base64.b64encode(b"user:" + TOKEN.encode() + b"@host"),
+        "hex": (b"user:" + TOKEN.encode() + b"@host").hex().encode(),
+        "percent": dump(b"user:" + TOKEN.encode() + b"@host"),
+    }
+    for text in inner.values():
+        old = b"x = '" + dump(text) + b"'\n"
+        assert MATCHER.find(old) and READER.find(old)
+        new = MATCHER.replace(old)
+        assert new.startswith(b"x = '") and new.endswith(b"'\n")
+        assert not MATCHER.find(new) and not READER.find(new)
+    plain = b"k: " + dump(b"user:" + TOKEN.encode() + b"@host") + b" ;\n"
+    assert not READER.find(MATCHER.replace(plain))
+    assert MATCHER.replace(b"a " + dump(b"nothing at all here")) == b"a " + dump(
+        b"nothing at all here"
+    )

@@ -13,7 +13,7 @@ RATIO_FROM, MOST_RATIO = 32 << 20, 250
 #: How many containers may lie within one another.
 DEEPEST = 6
 #: Kinds that are text which holds a container.
-CARRIERS = frozenset({"base64", "hex", "utf-16"})
+CARRIERS = frozenset({"base64", "hex", "utf-16", "c", "json", "percent", "octal", "html"})
 #: How many members an archive may have.
 MOST_MEMBERS = 50_000
 
@@ -78,11 +78,20 @@ class Part:
     """Whether its replacement must be as long (None: as its own bytes tell)."""
     flat: bool = False
     """Whether no container can be in it."""
+    filled: bool = False
+    """Whether all in it has to stay as long, containers too: each letter has its place outside."""
 
     @classmethod
-    def of(cls, content: bytes, *, keep_length: bool | None = None, flat: bool = False) -> Part:
+    def of(
+        cls,
+        content: bytes,
+        *,
+        keep_length: bool | None = None,
+        flat: bool = False,
+        filled: bool = False,
+    ) -> Part:
         """A part that is there already."""
-        return cls(partial(_same, content), keep_length, flat)
+        return cls(partial(_same, content), True if filled else keep_length, flat, filled)
 
 
 def _same(content: bytes) -> bytes:

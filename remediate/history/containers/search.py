@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from remediate.history.containers import armour, sealed, streams
+from remediate.history.containers import armour, escapes, sealed, streams
 from remediate.history.containers.model import DEEPEST, Opened, Opener, Room, TooMuchError
 from remediate.history.containers.sqlite import sqlite
 from remediate.history.containers.tar import tar
@@ -66,8 +66,11 @@ _DOORS: list[tuple[bytes, int | None, Opener]] = [
 
 _COMPILED = [re.compile(pattern, re.DOTALL) for pattern, _, _ in _DOORS]
 
-PATTERNS: list[bytes] = [pattern for pattern, _, _ in _DOORS]
-"""One of these hits wherever a container begins, for `prefilter`."""
+PATTERNS: list[bytes] = [
+    *(pattern for pattern, _, _ in _DOORS),
+    *(style.pattern for style in escapes.STYLES),
+]
+"""One of these hits wherever a container begins, or text is escaped throughout, for `prefilter`."""
 
 
 PACKED = frozenset({"gzip", "zip", "tar", "bzip2", "xz", "sqlite"})
@@ -88,6 +91,8 @@ def opened(data: bytes, hits: Iterable[tuple[int, int]], room: Room) -> Iterator
     """
     wanted: dict[tuple[int, int], Opener] = {}
     for index, end in hits:
+        if index >= len(_DOORS):
+            continue
         _, back, opener = _DOORS[index]
         start = 0 if back is None else end - back
         if start >= 0:
@@ -108,3 +113,15 @@ def opened(data: bytes, hits: Iterable[tuple[int, int]], room: Room) -> Iterator
             room.closed += (f"{found.kind}: {reason}" for reason in found.closed)
         yield found
         done = found.end
+
+
+def unescaped(data: bytes, hits: Iterable[tuple[int, int]], room: Room) -> Iterator[Opened]:
+    """The stretches of *data* that are escaped throughout, from left to right, none overlapping."""
+    done = 0
+    for end, index in sorted((end, index) for index, end in hits if index >= len(_DOORS)):
+        if end <= done:
+            continue
+        found = escapes.escaped(index - len(_DOORS), data, end, room)
+        if found is not None and found.start >= done:
+            yield found
+            done = found.end
