@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -111,7 +112,7 @@ class Plain:
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
         # A lookahead finds hits that overlap, as hyperscan does.
-        self._patterns = [re.compile(b"(?=(" + p + b"))", re.DOTALL) for p in patterns]
+        self._patterns = [_ahead(pattern) for pattern in patterns]
 
     def hits(self, chunk: bytes | bytearray | memoryview) -> list[tuple[int, int]]:
         """See `Prefilter`."""
@@ -124,3 +125,8 @@ class Plain:
     def fork(self) -> Plain:
         """See `Prefilter`: `re` keeps nothing between calls."""
         return self
+
+
+@lru_cache(maxsize=4096)
+def _ahead(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"(?=(" + pattern + b"))", re.DOTALL)
