@@ -18,6 +18,7 @@ from remediate.history.model import RefChange
 from remediate.history.reflogs import MARK
 from remediate.history.refnames import Renames, log_path, symbols
 from remediate.history.repo import PSEUDO_REFS, Repo
+from remediate.history.worktrees import remove_file
 
 _SHOWN = 5
 
@@ -143,6 +144,7 @@ def carry_out(repo: Repo, guard: Guard, moves: Sequence[Move], renames: Renames)
         own = sorted(n for n in gone if n.startswith(tree.prefix or "refs/"))
         commands = [f"delete {name.removeprefix(tree.prefix)}\0{now[name]}" for name in own]
         _transact(repo, guard, commands, own, tree.git_dir)
+    _drop_logs(repo, renames)
     _freshen_packed(repo, guard, {move.old for move in moves if move.old != move.new})
     return len(moves)
 
@@ -168,6 +170,14 @@ def _copy_logs(repo: Repo, renames: Renames) -> None:
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             replace_file(target, [source.read_bytes()], mode=source.stat().st_mode & 0o777)
+
+
+def _drop_logs(repo: Repo, renames: Renames) -> None:
+    """Take away logs that git did not take away with their ref, for it never came to be there."""
+    for old in renames:
+        path = log_path(repo, old)
+        if path.is_file():
+            remove_file(path.parents[old.count("/", old.rfind("refs/"))], path)
 
 
 def _follow(repo: Repo, guard: Guard, renames: Renames) -> None:

@@ -92,6 +92,16 @@ def test_what_a_crash_of_apply_left_half_written_goes(cleaned: Any) -> None:
     assert not any(path.exists() for path in left)
 
 
+def test_a_log_that_was_copied_for_a_new_name_goes(busy: Any, snapshot: Snapshot) -> None:
+    before = snapshot(busy.lab.path)
+    busy.back_up()
+    # What a kill leaves that comes before the new ref does.
+    old = busy.lab.path / ".git/logs/refs/heads/fix" / busy.secret
+    old.with_name("REMOVED-test").write_bytes(old.read_bytes())
+    _undo(busy)
+    assert snapshot(busy.lab.path) == before
+
+
 def test_file_times_come_back(busy: Any) -> None:
     file = busy.lab.path / "sub/run.sh"
     before = file.stat().st_mtime_ns
