@@ -141,7 +141,7 @@ def test_undo_puts_everything_back(
             bash("git for-each-ref; git symbolic-ref HEAD; git ls-files --stage", cwd=acme),
             bash("git stash list --format=%H; git reflog --all --format='%H %gd %gs'", cwd=acme),
             bash(everything, cwd=acme),
-            bash("git status --porcelain; cat new .gitignore || true; ls -la config", cwd=acme),
+            bash("git status --porcelain; cat new .gitignore || true; ls -lA config", cwd=acme),
             "".join(
                 f"{p} {p.read_text()}"
                 for p in sorted((acme / ".git/logs").rglob("*"))
