@@ -153,8 +153,6 @@ class Reader:
     def _inner(self, text: bytes) -> Iterator[tuple[str, bytes]]:
         if b"\0" in text:
             yield "utf-16", text.replace(b"\0", b"")
-        if any(sign in text for sign in _QUOTED):
-            yield "quoted-printable", _unquoted(text)
         undone = _unescaped(text)
         if undone != text:
             yield "escaped", undone
@@ -167,6 +165,9 @@ class Reader:
         dumps = list(_dumps(text))
         if dumps:
             yield "hex", b"\n".join(_from_hex(dumps))
+        # Last: base64 that ends in "=" looks like it too, and is to be told by its own name.
+        if any(sign in text for sign in _QUOTED):
+            yield "quoted-printable", _unquoted(text)
 
 
 def _squeezed(text: bytes) -> bytes:
