@@ -42,7 +42,9 @@ _BLOCK = 256
 _NO_TEXT = frozenset({".pack", ".idx", ".rev", ".bitmap", ".mtimes"})
 
 #: A blob larger than this comes in pieces, each with the end of the one before: a secret can stand there.
-_PIECE, _OVERLAP = 64 << 20, 1 << 20
+#: Undoing encodings takes many times the memory of what is looked at.
+_WHOLE = 64 << 20
+_PIECE, _OVERLAP = 4 << 20, 1 << 20
 
 _PROGRESS_EVERY = 2000
 
@@ -248,7 +250,7 @@ def _read(
     while left:
         done = 0
         child = git.start(
-            directory, "-c", f"core.bigFileThreshold={_PIECE}", "cat-file", "--batch", "--buffer"
+            directory, "-c", f"core.bigFileThreshold={_WHOLE}", "cat-file", "--batch", "--buffer"
         )
         feeder = Thread(target=_feed, args=(child.stdin, left), daemon=True)
         feeder.start()
@@ -266,7 +268,7 @@ def _read(
             digest.update(b"%s %s\0" % (words[1], words[2]))
             carried, size = b"", int(words[2])
             # A folder is looked at whole: its entries are one after another.
-            step = _PIECE if words[1] == b"blob" else size
+            step = _PIECE if words[1] == b"blob" and size > _WHOLE else size
             at = 0
             while True:
                 fresh = out.read(min(step, size - at))

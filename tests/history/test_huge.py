@@ -38,6 +38,7 @@ def lowered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huge, "_EDGE", 1 << 12)
     monkeypatch.setattr(stream, "_OVERLAP", 1 << 12)
     monkeypatch.setattr(window, "HALF", 1 << 16)
+    monkeypatch.setattr(verify, "_WHOLE", 1 << 18)
     monkeypatch.setattr(verify, "_PIECE", 1 << 15)
     monkeypatch.setattr(verify, "_OVERLAP", 1 << 12)
     monkeypatch.setattr(check, "_WINDOW", 1 << 16)
