@@ -161,7 +161,8 @@ def _stream(
             return content, 1, "it is damaged"
         allowance.take(len(fresh))
         out.write(fresh)
-        rest = getattr(engine, "unconsumed_tail", b"")
+        # At its end zlib tells what is left as unused data, too.
+        rest = b"" if engine.eof else getattr(engine, "unconsumed_tail", b"")
         done += len(piece) - len(rest)
         if not fresh and not piece and not engine.eof:
             return out.getvalue(), 1, "it breaks off"

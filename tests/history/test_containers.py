@@ -126,7 +126,11 @@ STREAMS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = 
 def test_compressed_streams(kind: str) -> None:
     pack, unpack = STREAMS[kind]
     assert unpack(cleaned(pack(TEXT), f"{kind}+plain")) == CLEAN
-    large = TEXT + _RANDOM.randbytes(200_000).hex().encode()
+    # More than is taken out of a stream at once.
+    large = TEXT + b"%d and so on\n" * 200_000 % tuple(range(200_000))
+    assert not MATCHER.look(pack(large)).closed
+    told: list[str] = []
+    assert READER.find(pack(large) + pack(b"x" * 99), told) and not told
     assert unpack(cleaned(pack(large), f"{kind}+plain")) == large.replace(
         TOKEN.encode(), b"REMOVED-secret"
     )

@@ -57,7 +57,8 @@ def inflate(
         parts.append(out)
         size += len(out)
         room.spend(len(out), size, fed - at)
-    return b"".join(parts), fed - len(waiting) - len(engine.unused_data)
+    # At the end zlib tells what is left in both ways; here it counts once.
+    return b"".join(parts), fed - len(engine.unused_data)
 
 
 _FAULTS = (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError)
