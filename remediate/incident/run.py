@@ -197,6 +197,16 @@ class Run:
         """How often the effect *key* has been meant so far."""
         return sum(1 for row in self._journal.rows if row.kind == Kind.INTENT and row.key == key)
 
+    def doubt(self, key: str, why: str) -> None:
+        """Take back that the effect *key* is settled: what it brought about was lost since.
+
+        Whoever has it done next reconciles it first. Nothing changes where it is not settled.
+        """
+        known = self.state.effects.get(key)
+        if known is not None and known.outcome is not None and known.outcome.status.settled:
+            lost = Outcome(Status.UNKNOWN, f"To be done again: {known.action}", reason=why)
+            self._ended(known.action, {known.subject: (key, lost)})
+
     def _do(
         self, action: str, do: Callable[[Sequence[str]], Mapping[str, Outcome]], todo: Sequence[str]
     ) -> dict[str, Outcome]:
@@ -374,11 +384,14 @@ class Run:
         return [c for c in self.state.credentials.values() if "replaces" not in c.labels]
 
     def successor(self, credential: Credential) -> Credential | None:
-        """The credential that was issued in place of *credential*, None where none was yet."""
+        """The credential that was issued in place of *credential*, None where none was yet.
+
+        The newest: after one that was lost in a crash there may be another.
+        """
         return next(
             (
                 c
-                for c in self.state.credentials.values()
+                for c in reversed(self.state.credentials.values())
                 if c.labels.get("replaces") == credential.id
             ),
             None,

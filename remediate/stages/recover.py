@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from remediate.errors import UsageError
+from remediate.incident.rows import Kind
 from remediate.incident.run import Run
 from remediate.incident.state import Effect
 from remediate.model import Credential, Json, ManualStep
@@ -59,6 +60,10 @@ def _successor(run: Run, credential: Credential) -> Outcome:
         return run.effect("reissue", credential.id, lambda: _foothold(run, credential), key=key)
     if not isinstance(provider, Reissues):
         return run.effect("reissue", credential.id, lambda: _by_hand(credential), key=key)
+    if _lost_unused(run, credential):
+        why = "the new value was in memory alone, and no store had it yet"
+        run.doubt(key, why)
+        run.doubt(f"install/{credential.id}", why)
     known = run.state.outcome(key)
     if known is not None and known.status.settled and run.successor(credential) is not None:
         return known
@@ -87,7 +92,7 @@ def _successor(run: Run, credential: Credential) -> Outcome:
         )
         if not found.status.settled:
             return found
-        if run.attempts(key) >= MOST_REISSUES:
+        if _asked(run, key) >= MOST_REISSUES:
             return Outcome(
                 Status.MANUAL,
                 f"No third successor is asked for in place of {credential.id}",
@@ -115,6 +120,29 @@ def _successor(run: Run, credential: Credential) -> Outcome:
             run.handed[step.id] = typed
             return _accept(run, credential, outcome, provider, typed, key)
     return outcome
+
+
+def _lost_unused(run: Run, credential: Credential) -> bool:
+    """Whether the successor's value is gone and stands in no store either: nothing can be done with it.
+
+    One that a store has is in use, perhaps; it is left alone, and a person told what still waits.
+    """
+    made = run.successor(credential)
+    if made is None or all(name in run.custody for name in made.parts.values()):
+        return False
+    stores = run.policy.for_credential(credential).stores
+    put = (run.state.outcome(f"store/{spec}/{credential.id}") for spec in stores)
+    return not any(outcome is not None and outcome.status.settled for outcome in put)
+
+
+def _asked(run: Run, key: str) -> int:
+    """How often a successor was asked of the vendor: a manual step's turn asked a person."""
+    by_hand = sum(
+        1
+        for row in run.rows
+        if row.kind == Kind.OUTCOME and row.key == key and row.data.get("manual")
+    )
+    return run.attempts(key) - by_hand
 
 
 def _installed(run: Run, credential: Credential, new: Credential) -> bool:

@@ -152,6 +152,35 @@ def test_where_nothing_had_happened_it_is_done(
     assert vendor.done == 1
 
 
+def test_what_is_doubted_is_reconciled_and_done_again(
+    folder: Path, key: InstallationKey, repo: Repo
+) -> None:
+    vendor, told = Vendor(), list[Event]()
+    with opened(folder, key, repo, told) as run:
+        name = "contain/reissue/s"
+        run.doubt(name, "never meant")
+        assert name not in run.state.effects
+        run.effect("reissue", "s", vendor.do)
+        run.doubt(name, "the value is gone")
+    with opened(folder, key, repo, told) as run:
+        known = run.state.outcome(name)
+        assert known is not None
+        assert (known.status, known.reason) == (Status.UNKNOWN, "the value is gone")
+        assert run.effect("reissue", "s", vendor.do, reconcile=lambda _: None) == DONE
+    assert vendor.done == 2
+
+
+def test_the_newest_successor_counts(folder: Path, key: InstallationKey, repo: Repo) -> None:
+    old = Credential("x:old", "x", "x-key", {"key": "f0"})
+    with opened(folder, key, repo, []) as run:
+        assert run.successor(old) is None
+        for name in ("x:lost", "x:new"):
+            run.succeed(old, Credential(name, "x", "x-key", {"key": name}))
+        new = run.successor(old)
+        assert new is not None
+        assert new.id == "x:new"
+
+
 def test_a_batch_does_only_what_is_left(folder: Path, key: InstallationKey, repo: Repo) -> None:
     asked: list[list[str]] = []
 

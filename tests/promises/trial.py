@@ -47,6 +47,8 @@ class Tried:
         code = kill()
         self.kills += code == -signal.SIGKILL
         self.same(where, self.world.go_on())
+        # With `pytest -s`, so that a long series that is stopped still says how far it came.
+        print(f"{where}: exit {code}; {self.kills} kills, {len(self.faults)} faults", flush=True)
 
 
 def difference(one: Any, other: Any) -> Iterator[str]:
