@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
+import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ import typer
 from remediate.cli import options as o
 from remediate.cli.console import Console
 from remediate.cli.session import Flags, installation, intake, repository
-from remediate.errors import ExitStatus, UsageError
+from remediate.errors import ExitStatus
 
 if TYPE_CHECKING:
     from remediate.history.model import Rehearsal
@@ -27,7 +28,7 @@ def preview(
     expressions: o.Expressions = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a page for a reviewer (not filled yet)."),
+        typer.Option(metavar="FILE", help="Write a page for a reviewer, too."),
     ] = None,
     json: o.Json = False,
     plain: o.Plain = False,
@@ -36,15 +37,16 @@ def preview(
 ) -> None:
     """Show what would change, with the exact new ids. Touches nothing, calls no vendor.
 
-    Example: remediate preview gitleaks.json --json
+    Example: remediate preview gitleaks.json --html preview.html
     """
+    from remediate.cli.preview_page import to_html
+    from remediate.cli.preview_view import judge, show
     from remediate.history.overreach import rehearse_with_care
     from remediate.history.repo import require_rewritable
+    from remediate.incident.home import write_private
     from remediate.incident.opening import load_policy
     from remediate.incident.rules import rule_needles
 
-    if html is not None:
-        raise UsageError("--html is not filled yet.", hint="Use --json, or read the text.")
     console = Console(as_json=json, plain=plain, quiet=quiet, verbose=verbose)
     flags = Flags(repo=repo, policy=policy, expressions=expressions)
     where = repository(repo)
@@ -65,11 +67,21 @@ def preview(
             if rules.for_credential(credential).insist
             for fingerprint in credential.parts.values()
         }
-        rehearsal = rehearse_with_care(where, needles, Path(scratch) / "git", insisted=insisted)
+        begun = time.monotonic()
+        rehearsal = rehearse_with_care(
+            where, needles, Path(scratch) / "git", insisted=insisted, progress=console.progress
+        )
+        took = time.monotonic() - begun
+        console.settle()
+        judged = judge(taken, rehearsal, needles, where, took=took, now=datetime.now(UTC))
+        if html is not None:
+            write_private(html, to_html(judged).encode("utf-8", "replace"))
         if json:
             console.document(document(taken, rehearsal))
         else:
-            _show(console, taken, rehearsal, report)
+            show(console, judged, report)
+            if html is not None:
+                console.say(f"The page for a reviewer: {html}")
     left = rehearsal.remnants or rehearsal.unreadable or taken.unread
     raise typer.Exit(int(ExitStatus.REMNANTS if left else ExitStatus.DONE))
 
@@ -122,39 +134,3 @@ def _empty() -> dict[str, Any]:
         "remnants": [],
         "unreadable": [],
     }
-
-
-def _show(console: Console, taken: Intake, rehearsal: Rehearsal, report: str) -> None:
-    say = console.say
-    for secret in taken.secrets:
-        say(f"{secret.kind}  (fingerprint {secret.short})", style="bold")
-        places = [p for p in rehearsal.places if p.needle == secret.fingerprint]
-        for place in places[:8]:
-            commit = f"{place.commit[:12]} " if place.commit else ""
-            line = f":{place.line}" if place.line else ""
-            by = f"  by {place.author}, {place.date}" if place.author else ""
-            say(f"  {place.where}  {commit}{place.path or ''}{line}  [{place.encoding}]{by}")
-        if len(places) > 8:
-            say(f"  … and {len(places) - 8} more places (all of them: --json)")
-        if not places:
-            say("  nowhere in this repository")
-    say()
-    say(
-        f"{len(rehearsal.commits)} of {rehearsal.commits_total} commits get a new id, "
-        f"{rehearsal.blobs} files a new content, {len(rehearsal.refs)} refs move:"
-    )
-    for ref in rehearsal.refs[:20]:
-        say(f"  {ref.name}  {ref.old[:12]} -> {ref.new[:12]}")
-    if len(rehearsal.refs) > 20:
-        say(f"  … and {len(rehearsal.refs) - 20} more")
-    for kind, number in Counter(lost.kind for lost in rehearsal.lost).items():
-        say(f"Lost: {number} x {kind} (a rewritten object can't keep it)")
-    for message in rehearsal.messages[:20]:
-        say(message)
-    for remnant in rehearsal.remnants:
-        say(f"WOULD BE LEFT: {remnant.where} {remnant.path or remnant.object} [{remnant.encoding}]")
-    for thing in (*rehearsal.unreadable, *taken.unread):
-        say(f"COULD NOT BE READ: {thing.what}: {thing.reason}")
-    say()
-    say("Nothing was touched. The same ids come out of:")
-    say(f"  remediate run {report}")

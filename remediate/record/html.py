@@ -59,6 +59,7 @@ def to_html(record: Record) -> str:
         states={str(state): colour for state, colour in _STATES.items()},
         response_names=RESPONSE_NAMES,
         most=_MOST_ROWS,
+        style=style(),
     )
 
 
@@ -86,9 +87,19 @@ def _events(record: Record) -> list[tuple[str, Mapping[str, Json], bool]]:
     return sorted(found, key=lambda one: not one[2])
 
 
+def style() -> Markup:
+    """The style sheet of every page that we write."""
+    return Markup(_packaged("page.css"))  # noqa: S704
+
+
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
+def _packaged(name: str) -> str:
+    return files("remediate.record").joinpath("templates", name).read_text("utf-8")
+
+
+def page_environment() -> jinja2.Environment:
+    """How every page that we write is made: escaped, with no character in it that acts."""
+    return jinja2.Environment(
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -96,6 +107,16 @@ def _template() -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         finalize=_shown,
     )
+
+
+def page_template(name: str) -> jinja2.Template:
+    """A template of this folder, with nothing but Jinja's own filters."""
+    return page_environment().from_string(_packaged(name))
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = page_environment()
     environment.filters |= {
         "duration": duration,
         "took": took,
@@ -104,8 +125,7 @@ def _template() -> jinja2.Template:
         "web": _web,
         "never": never,
     }
-    text = files("remediate.record").joinpath("templates", "record.html.j2").read_text("utf-8")
-    return environment.from_string(text)
+    return environment.from_string(_packaged("record.html.j2"))
 
 
 def _shown(value: Any) -> Any:

@@ -1,0 +1,60 @@
+"""What a rehearsed rewrite would do, as a person judges it; and as one page for a reviewer elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from remediate.history.changes import FileChange
+from remediate.history.model import Place, RefChange, Rehearsal, Unreadable
+from remediate.record.html import page_template, style
+
+_MOST_ROWS = 500
+
+
+@dataclass(frozen=True)
+class SecretPlaces:
+    """One secret and where it stands."""
+
+    kind: str
+    short: str
+    """The beginning of its fingerprint."""
+    places: tuple[Place, ...]
+    first: Place | None
+    """The oldest place that has a date."""
+    out_for: str | None
+    """How long it has been out since then, in words."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """All that a person needs to say yes or no. No secret in it."""
+
+    repository: str
+    at: str
+    """When it was made, RFC 3339."""
+    secrets: tuple[SecretPlaces, ...]
+    rehearsal: Rehearsal
+    unreadable: tuple[Unreadable, ...]
+    """Of the repository and of the report."""
+    changes: tuple[FileChange, ...]
+    took: str
+    """How long the rehearsal took, in words."""
+
+    @property
+    def tags(self) -> tuple[RefChange, ...]:
+        """Tags that move."""
+        return tuple(r for r in self.rehearsal.refs if r.name.startswith("refs/tags/"))
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """What a rewritten object can't keep, and of how many."""
+        return Counter(lost.kind for lost in self.rehearsal.lost)
+
+
+def to_html(preview: Preview) -> str:
+    """The preview as HTML 5: no script, no request, no secret."""
+    return page_template("preview.html.j2").render(
+        preview=preview, rehearsal=preview.rehearsal, style=style(), most=_MOST_ROWS
+    )

@@ -1,0 +1,38 @@
+"""The preview a person judges, at the terminal and as a page for a reviewer: whole, and without a secret."""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+from html import unescape
+from pathlib import Path
+from urllib.parse import quote
+
+from .conftest import Cli, tree_hash
+
+
+def test_a_person_sees_what_changes_and_no_secret(
+    cli: Cli, acme: Path, gitleaks: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "preview.html"
+    before = tree_hash(acme)
+    done = cli("preview", gitleaks, "--repo", acme, "--html", page, "--plain")
+    assert done.code == 0, done.err
+    assert tree_hash(acme) == before
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    text = page.read_text("utf-8")
+    assert "<script" not in text and "http" not in text.replace('http-equiv="Content', "")
+    for shown in (done.out, unescape(text)):
+        assert "[github-pat]" in shown and "REMOVED-github-pat" in shown
+        assert "refs/heads/main" in shown and ".env" in shown
+        assert "irst committed" in shown and "in the history for" in shown.lower()
+    for entry in json.loads(gitleaks.read_text()):
+        value = entry["Secret"]
+        lines = [line for line in value.splitlines() if len(line) >= 16 and "-----" not in line]
+        for piece in lines:
+            plain = piece.encode()
+            forms = {piece, quote(piece, safe=""), plain.hex(), json.dumps(piece)[1:-1]}
+            forms |= {base64.b64encode(b"x" * pad + plain)[4:-6].decode() for pad in range(3)}
+            for form in forms:
+                assert form not in text and form not in unescape(text) and form not in done.out
