@@ -75,13 +75,15 @@ def aftermath(run: Run, names: Sequence[str], rehearsal: Rehearsal) -> str:
 
 def old_ids(repo: Repo, state: State, rehearsal: Rehearsal) -> tuple[list[str], list[str], int]:
     """(ids to ask for, the first changed among all, how many are left unasked)."""
+    # Of a push that a crash cut off nobody wrote down what it replaced: it was what this clone had.
+    before = {ref.name: ref.old for ref in rehearsal.refs}
     pushed = [
-        str(e.outcome.data.get("old"))
+        str(e.outcome.data.get("old") or before.get(e.subject))
         for e in state.effects.values()
-        if e.action == "push" and e.outcome is not None and e.outcome.data.get("old")
+        if e.action == "push" and e.outcome is not None
     ]
     first = [old for old, _ in first_changed(repo, rehearsal)]
-    ids, unasked = choose(rehearsal, pushed, first)
+    ids, unasked = choose(rehearsal, sorted(pushed), first)
     return ids, first, unasked
 
 

@@ -30,6 +30,8 @@ _ONE_RUN = frozenset(
 meanwhile at the vendor, each taking of a value, the encrypted backup's own bytes."""
 _OF_AN_ACTION = frozenset({"summary", "reason", "data"})
 """Of an effect that a crash cut off, the words: "refused already" in place of "revoked"."""
+_CAUGHT_UP = re.compile(r"^Pushed (refs/\S+)$|^(refs/\S+) is at its new value on the remote$")
+"""A push whose answer a crash cut off is told by what the remote has."""
 _RANDOM = re.compile(
     r"\b(mk_1\w{10,}|remediate-[0-9a-f]{12}-[0-9a-f]{8}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 )
@@ -55,6 +57,7 @@ def reduced(document: Any, incident: str, new: Iterable[str]) -> Any:
             return "settled"
         if not isinstance(value, str):
             return value
+        value = _CAUGHT_UP.sub(r"PUSHED \1\2", value)
         for text in known:
             value = value.replace(text, "NEW")
         return _RANDOM.sub("ID", _TIME.sub("TIME", value.replace(incident, "INCIDENT")))

@@ -76,6 +76,26 @@ def test_killed_at_a_random_moment(tried: Tried) -> None:
     told(tried)
 
 
+def test_killed_as_the_push_lands(tried: Tried) -> None:
+    """The remote has the new refs, and nobody lived to write it down."""
+    world = tried.world
+    holder = world.folder / "pid"
+
+    def kill() -> int:
+        hook = world.remote / "hooks" / "post-receive"
+        hook.write_text(f"#!/bin/sh\nkill -9 $(cat {holder})\nrm {holder} $0\n")
+        hook.chmod(0o755)
+        child = world.start(world.arguments())
+        holder.write_text(str(child.pid))
+        child.communicate()
+        return child.returncode
+
+    before = tried.kills
+    tried.killed("as the push lands", kill)
+    assert tried.kills == before + 1
+    told(tried)
+
+
 #: System calls that change files, and how often any one process of the command makes them at most.
 CALLS = {"rename": 90, "unlink": 60, "fsync": 260, "write": 150, "mkdir": 40, "link": 8}
 
