@@ -22,6 +22,7 @@ _WHAT = {
     "binary": "a binary file or an archive: replaced inside it",
     "large": "too large to be compared line by line",
     "renamed": "has this name only afterwards: the old one holds a secret",
+    "left": "not shown: it would still hold a secret, in a form that can't be masked",
     "same": "the content is the same",
 }
 _STYLE = {"-": "red", "+": "green", "@": "dim"}

@@ -41,6 +41,17 @@ def test_each_file_as_the_branch_has_it_and_one_that_is_gone(lab: Lab, tmp_path:
     assert VALUE not in repr(found) and encoded[8:24] not in repr(found)
 
 
+def test_a_file_with_a_copy_that_would_be_left_is_not_shown(lab: Lab, tmp_path: Path) -> None:
+    nested = base64.b64encode(VALUE.encode().hex().encode()).decode()
+    lab.write({"f": f"plain {VALUE}\nnested {nested}\n"})
+    lab.commit()
+    wanted = [needle(VALUE)]
+    made = rehearse(open_repo(lab.path), wanted, tmp_path / "quarantine")
+    assert made.remnants, "no longer a form that is left: find another for this test"
+    (change,) = newest_changes(made, wanted, MARKS, "refs/heads/main")
+    assert change.what == "left" and not change.lines
+
+
 def test_a_key_of_many_lines_becomes_one() -> None:
     body = "".join(f"{n}{VALUE}\n" for n in range(9))
     what, lines = compare(f"a\n{body}b\n".encode(), b"a\nREMOVED-secret\nb\n", MARKS)
