@@ -233,6 +233,9 @@ class Case:
                 if not (text.startswith(before) and text.endswith(after)):
                     return False
                 text = way.back(text[len(before) : len(text) - len(after)])
+                if isinstance(text, str):
+                    # Bytes of another case may load as something that this one never was.
+                    text = text.encode("utf-8", "surrogateescape")
         except Exception:  # it is no archive, no base64… any more
             return False
         return self.secret in text

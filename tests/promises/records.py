@@ -30,6 +30,8 @@ _ONE_RUN = frozenset(
 meanwhile at the vendor, each taking of a value, the encrypted backup's own bytes."""
 _OF_AN_ACTION = frozenset({"summary", "reason", "data"})
 """Of an effect that a crash cut off, the words: "refused already" in place of "revoked"."""
+_HOW_LONG = re.compile(r"^(From detection to containment it took|It was out for) ")
+"""Lessons that are told of durations alone."""
 _CAUGHT_UP = re.compile(r"^Pushed (refs/\S+)$|^(refs/\S+) is at its new value on the remote$")
 """A push whose answer a crash cut off is told by what the remote has."""
 _RANDOM = re.compile(
@@ -51,7 +53,7 @@ def reduced(document: Any, incident: str, new: Iterable[str]) -> Any:
         if isinstance(value, list):
             # A search that a later one of its kind replaced tells of a run that was gone on with.
             kept = [i for i in value if not (isinstance(i, dict) and i.get("stands") is False)]
-            items = [walk(item, key) for item in kept]
+            items = [walk(i, key) for i in kept if not (isinstance(i, str) and _HOW_LONG.match(i))]
             return sorted({json.dumps(item, sort_keys=True) for item in items})
         if key == "status" and value in ("done", "unchanged"):
             return "settled"
