@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from remediate.cli.console import Console
+from remediate.cli.prompts import ask_line
 from remediate.errors import DeclinedError, Error, MissingOptionError
 
 if TYPE_CHECKING:
@@ -87,14 +88,8 @@ class What:
             if found is not None and found.taken.secrets:
                 return found
 
-    def _line(self, question: str) -> str:
-        self._console.settle()
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        line = sys.stdin.readline()
-        if not line:
-            raise MissingOptionError("what leaked?", "a report (remediate run REPORT)")
-        return line.strip()
+    def _line(self, prompt: str) -> str:
+        return ask_line(self._console, prompt, "what leaked?", "a report (remediate run REPORT)")
 
     def _paste(self) -> HandedIn | None:
         """One value. A key of many lines ends at its END line, any other at the first line's end."""

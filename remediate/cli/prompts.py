@@ -52,7 +52,7 @@ class Person:
         self._explain(why)
         marks = "[Y/n]" if default else "[y/N]"
         while True:
-            answer = self._answer(f"{question} {marks} ", option).lower()
+            answer = ask_line(self._console, f"{question} {marks} ", question, option).lower()
             if not answer:
                 return default
             if answer in ("y", "yes"):
@@ -65,17 +65,6 @@ class Person:
         for line in why.splitlines():
             self._console.paragraph(line, indent="  ", style="dim")
 
-    def _answer(self, question: str, option: str) -> str:
-        """The line that was typed, without the blanks around it. Raises `MissingOptionError` at its end."""
-        self._console.settle()
-        _forget_typed()
-        sys.stderr.write(harmless(question))
-        sys.stderr.flush()
-        line = sys.stdin.readline()
-        if not line:
-            raise MissingOptionError(question, option)
-        return line.strip()
-
     def secret(self, question: str, *, option: str) -> Secret | None:
         """Ask without echo; None for an empty line."""
         import getpass
@@ -83,6 +72,21 @@ class Person:
         self._console.paragraph(question)
         typed = getpass.getpass("Value (not shown): ", stream=sys.stderr).strip()
         return Secret(typed) if typed else None
+
+
+def ask_line(console: Console, prompt: str, question: str, option: str) -> str:
+    """The line that a person types after *prompt*, without the blanks around it.
+
+    Raises `MissingOptionError` at the input's end, with *question* and the *option* that answers it.
+    """
+    console.settle()
+    _forget_typed()
+    sys.stderr.write(harmless(prompt))
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise MissingOptionError(question, option)
+    return line.strip()
 
 
 def _forget_typed() -> None:
@@ -106,8 +110,11 @@ class Guided(Person):
         self._explain(why)
         wanted = harmless(typed)
         while True:
-            answer = self._answer(
-                f"{question}\n  Type {wanted} for yes, or press Enter for no: ", option
+            answer = ask_line(
+                self._console,
+                f"{question}\n  Type {wanted} for yes, or press Enter for no: ",
+                question,
+                option,
             )
             if answer in (typed, wanted):
                 return True
