@@ -76,7 +76,8 @@ def aftermath(run: Run, names: Sequence[str], rehearsal: Rehearsal) -> str:
 def old_ids(repo: Repo, state: State, rehearsal: Rehearsal) -> tuple[list[str], list[str], int]:
     """(ids to ask for, the first changed among all, how many are left unasked)."""
     # Of a push that a crash cut off nobody wrote down what it replaced: it was what this clone had.
-    before = {ref.name: ref.old for ref in rehearsal.refs}
+    before = {_at_remote(ref.name): ref.old for ref in rehearsal.refs}
+    before |= {ref.name: ref.old for ref in rehearsal.refs}
     pushed = [
         str(e.outcome.data.get("old") or before.get(e.subject))
         for e in state.effects.values()
@@ -85,6 +86,13 @@ def old_ids(repo: Repo, state: State, rehearsal: Rehearsal) -> tuple[list[str], 
     first = [old for old, _ in first_changed(repo, rehearsal)]
     ids, unasked = choose(rehearsal, sorted(pushed), first)
     return ids, first, unasked
+
+
+def _at_remote(name: str) -> str:
+    """What a remote calls the branch that this clone may know by its remote-tracking name alone."""
+    if name.startswith("refs/remotes/") and name.count("/") > 2:
+        return "refs/heads/" + name.split("/", 3)[3]
+    return name
 
 
 def _by_id(run: Run, name: str, rehearsal: Rehearsal) -> str:
