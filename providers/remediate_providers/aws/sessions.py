@@ -8,7 +8,9 @@ session of that role or user that began before it; who still may, begins another
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,15 +19,16 @@ from remediate.clock import rfc3339
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.plugins.provider import Held
-from remediate_providers.aws import steps
-from remediate_providers.aws.failures import AwsError
+from remediate_providers.aws import steps, trail
+from remediate_providers.aws.failures import AwsError, malformed
 from remediate_providers.aws.session import REGION, Aws
 
 POLICY = "remediate-revoke-older-sessions"
 """The inline policy of the user or role that denies sessions begun before the key was deactivated."""
-LOOKUP = "cloudtrail:LookupEvents"
 _SERVICE_LINKED = ":role/aws-service-role/"
 _IDENTITY_CENTER = "AWSReservedSSO_"
+_SWEEPING = threading.Lock()
+"""One key at a time is looked for in every Region: CloudTrail takes two calls a second in each."""
 
 
 @dataclass(frozen=True)
@@ -93,25 +96,52 @@ def _by_hand(held: Held, why: str, issuer: Issuer | None = None) -> Outcome:
 
 
 def _issuer(aws: Aws, key_id: str) -> tuple[Issuer | None, str]:
-    """Whose session it is, by the newest event that it signed; else why that can't be told."""
-    problem = "CloudTrail has no event that it signed, so that nobody can tell whose session it is"
-    for region in dict.fromkeys((aws.region, REGION)):
+    """Whose session it is, by the newest event that it signed; else why that can't be told.
+
+    The caller's Region and the one of IAM's events first, then every other enabled one: one call each.
+    """
+    unread: dict[str, str] = {}
+
+    def ask(region: str) -> Issuer | None:
         try:
-            answer = aws.call(
-                "cloudtrail",
-                "LookupEvents",
-                region=region,
-                LookupAttributes=[{"AttributeKey": "AccessKeyId", "AttributeValue": key_id}],
-            )
+            return _issuer_in(aws, key_id, region)
         except AwsError as error:
-            problem = error.reason
-            continue
-        rows = answer.get("Events")
-        for row in rows if isinstance(rows, list) else []:
-            issuer = _of(row)
-            if issuer is not None:
-                return issuer, ""
-    return None, problem
+            unread[region] = error.reason
+            return None
+
+    home = list(dict.fromkeys((aws.region, REGION)))
+    for region in home:
+        if (issuer := ask(region)) is not None:
+            return issuer, ""
+    regions = trail.enabled(aws, unread)
+    others = [region for region in regions if region not in home]
+    with _SWEEPING, ThreadPoolExecutor(trail.REGIONS_AT_A_TIME) as pool:
+        issuer = next((found for found in pool.map(ask, others) if found is not None), None)
+    if issuer is not None:
+        return issuer, ""
+    why = f"CloudTrail has no event that it signed in {len(regions)} Regions"
+    if unread:
+        gaps = "; ".join(f"{where}: {reason}" for where, reason in _grouped(unread).items())
+        why = f"CloudTrail shows no event that it signed, and could not be read everywhere ({gaps})"
+    return None, f"{why}, so that nobody can tell whose session it is"
+
+
+def _issuer_in(aws: Aws, key_id: str, region: str) -> Issuer | None:
+    """The issuer in the newest event of one Region that tells it. Raises `AwsError`."""
+    attribute = {"AttributeKey": "AccessKeyId", "AttributeValue": key_id}
+    answer = aws.call("cloudtrail", "LookupEvents", region=region, LookupAttributes=[attribute])
+    rows = answer.get("Events")
+    if not isinstance(rows, list):
+        raise malformed(trail.LOOKUP)
+    return next((issuer for row in rows if (issuer := _of(row)) is not None), None)
+
+
+def _grouped(unread: Mapping[str, str]) -> dict[str, str]:
+    """Regions that could not be read for the same reason, together."""
+    together: dict[str, list[str]] = {}
+    for where, reason in unread.items():
+        together.setdefault(reason, []).append(where)
+    return {", ".join(sorted(where)): reason for reason, where in together.items()}
 
 
 def _of(row: Any) -> Issuer | None:

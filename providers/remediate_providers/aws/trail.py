@@ -29,7 +29,7 @@ PACE = 0.55
 """Seconds between two calls in one Region: two a second are allowed."""
 MOST_PAGES = 40
 """Pages read for one Region: 2,000 events, 22 seconds."""
-_REGIONS_AT_A_TIME = 8
+REGIONS_AT_A_TIME = 8
 
 # Enabled in every account (https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html):
 # where the account's own list can't be read.
@@ -83,10 +83,10 @@ class Trail:
 def history(aws: Aws, key_id: str, vendor: VendorContext) -> Trail:
     """Every event of the last 90 days that *key_id* signed."""
     unknown: dict[str, str] = {}
-    regions = _regions(aws, unknown)
+    regions = enabled(aws, unknown)
     start = parse(vendor.now()) - RETENTION
     vendor.progress(f"reading CloudTrail of {len(regions)} Regions")
-    with ThreadPoolExecutor(min(_REGIONS_AT_A_TIME, len(regions))) as pool:
+    with ThreadPoolExecutor(min(REGIONS_AT_A_TIME, len(regions))) as pool:
         answers = pool.map(lambda region: _region(aws, key_id, region, start, vendor), regions)
     events: list[Event] = []
     read: list[str] = []
@@ -100,7 +100,8 @@ def history(aws: Aws, key_id: str, vendor: VendorContext) -> Trail:
     return Trail(tuple(events), tuple(read), unknown)
 
 
-def _regions(aws: Aws, unknown: dict[str, str]) -> list[str]:
+def enabled(aws: Aws, unknown: dict[str, str]) -> list[str]:
+    """The account's enabled Regions; *unknown* gets ``regions``, and why, where they can't be read."""
     found: list[str] = []
     token: str | None = None
     try:

@@ -30,12 +30,14 @@ def temporary(aws: RunningAws) -> Held:
     return Held(one.credential, {"id": value})
 
 
-def signed(aws: RunningAws, held: Held, identity: Mapping[str, Any]) -> None:
+def signed(
+    aws: RunningAws, held: Held, identity: Mapping[str, Any], region: str = "us-east-1"
+) -> None:
     """CloudTrail has an event that the key signed."""
     aws.gate.history.add(
         service="s3",
         operation="ListBuckets",
-        region="us-east-1",
+        region=region,
         identity={**identity, "accessKeyId": held.credential.public_id},
         address="203.0.113.9",
         agent="aws-cli",
@@ -128,6 +130,60 @@ def test_one_that_signed_nothing_is_a_step(
     outcome = PROVIDER.revoke([held], context())[held.id]
     assert outcome.status is Status.MANUAL
     assert "no event" in outcome.reason
+
+
+def test_one_that_signed_in_a_far_region_alone_is_found(
+    aws: RunningAws, context: Callable[..., VendorContext]
+) -> None:
+    """The caller's Region is us-east-1; the account has another enabled."""
+    held, name = temporary(aws), role(aws)
+    signed(aws, held, of_role(aws, name), "eu-west-1")
+    aws.gate.calls.clear()
+    outcome = PROVIDER.revoke([held], context())[held.id]
+    assert outcome.status is Status.DONE, outcome.reason
+    assert outcome.data["role"] == name
+    assert aws.gate.calls.count("cloudtrail:LookupEvents") == 2, "each Region once"
+
+
+def test_a_near_one_costs_no_look_at_the_others(
+    aws: RunningAws, context: Callable[..., VendorContext]
+) -> None:
+    held, name = temporary(aws), role(aws)
+    signed(aws, held, of_role(aws, name))
+    aws.gate.calls.clear()
+    assert PROVIDER.revoke([held], context())[held.id].status is Status.DONE
+    assert aws.gate.calls.count("cloudtrail:LookupEvents") == 1
+    assert "account:ListRegions" not in aws.gate.calls
+
+
+def test_where_regions_are_not_told_those_of_every_account_are_asked(
+    aws: RunningAws,
+    context: Callable[..., VendorContext],
+    responder: Callable[..., Mapping[str, str]],
+) -> None:
+    held, name = temporary(aws), role(aws)
+    signed(aws, held, of_role(aws, name), "sa-east-1")
+    may = responder("cloudtrail:LookupEvents", "iam:PutRolePolicy", "iam:GetRolePolicy")
+    outcome = PROVIDER.revoke([held], context(may))[held.id]
+    assert outcome.status is Status.DONE, outcome.reason
+    nowhere = temporary(aws)
+    outcome = PROVIDER.revoke([nowhere], context(may))[nowhere.id]
+    assert outcome.status is Status.MANUAL
+    assert "account:ListRegions" in outcome.reason
+    assert "no event" in outcome.reason
+
+
+def test_a_region_that_could_not_be_read_is_told(
+    aws: RunningAws, context: Callable[..., VendorContext]
+) -> None:
+    """Nothing found is not nothing there: the gap is named."""
+    held = temporary(aws)
+    aws.gate.faults["cloudtrail:LookupEvents"] = ["malformed"]
+    outcome = PROVIDER.revoke([held], context())[held.id]
+    aws.gate.faults.clear()
+    assert outcome.status is Status.MANUAL
+    assert "could not be read everywhere" in outcome.reason
+    assert "us-east-1" in outcome.reason
 
 
 def test_a_missing_right_is_named(
