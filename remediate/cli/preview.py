@@ -54,14 +54,14 @@ def preview(
     here = installation()
     taken = intake(report, where, here)
     needles = taken.needles(rules.replacement)
-    needles += rule_needles(expressions, here.key, set(taken.values))
+    ruled = rule_needles(expressions, here.key, set(taken.values), where, progress=console.progress)
+    needles += ruled.needles
     if not needles:
         console.document(_empty()) if json else console.say("The report names no secret.")
         return
     require_rewritable(where)
     with tempfile.TemporaryDirectory(prefix="remediate-preview-") as scratch:
-        insisted = {n.id for n in needles if n.id not in taken.values}
-        insisted |= {
+        insisted = ruled.insisted | {
             fingerprint
             for credential in taken.credentials
             if rules.for_credential(credential).insist

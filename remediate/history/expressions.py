@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,23 @@ class Rule:
 
     secret: Secret
     replacement: bytes
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A rule ``regex:`` or ``glob:`` in *line* of its file; `replacement` may name groups."""
+
+    line: int
+    regex: re.Pattern[bytes] = field(repr=False)
+    replacement: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Expressions:
+    """What stands in one file: git-filter-repo follows all literals first, then the patterns."""
+
+    literals: tuple[Rule, ...]
+    patterns: tuple[Pattern, ...] = ()
 
 
 def write_expressions(path: Path, needles: Sequence[Needle]) -> tuple[str, ...]:
@@ -53,28 +70,51 @@ def write_expressions(path: Path, needles: Sequence[Needle]) -> tuple[str, ...]:
     return left_out
 
 
-def read_expressions(path: Path) -> tuple[Rule, ...]:
+def read_expressions(path: Path) -> Expressions:
     """The rules of a ``--replace-text`` file, in its order.
 
-    Raises `InputError` where the file can't be read as one, `UsageError` for rules that are regular
-    expressions or globs.
+    Raises `InputError` where the file can't be read as one, with the line of a pattern that has a fault.
     """
     expected = "rules as git-filter-repo --replace-text takes them"
     try:
+        lines = path.read_bytes().split(b"\n")
+        patterns = tuple(
+            pattern
+            for number, line in enumerate(lines, 1)
+            if (pattern := _pattern(path, number, line.rstrip(b"\r"), expected)) is not None
+        )
         parsed: dict[str, list[Any]] = git_filter_repo.FilteringOptions.get_replace_text(
             os.fsencode(path)
         )
     except OSError as error:
         raise InputError(str(path), expected, found=error.strerror or "no file") from None
-    except re.error as error:
-        # The expression may hold a secret: only its fault is told.
+    if [(p.regex, p.replacement) for p in patterns] != parsed["regexes"]:
+        raise InputError(str(path), expected, found="a file that changes while it is read")
+    return Expressions(tuple(Rule(Secret(old), new) for old, new in parsed["literals"]), patterns)
+
+
+def _pattern(path: Path, number: int, line: bytes, expected: str) -> Pattern | None:
+    """The pattern that *line* is, cut as git-filter-repo cuts it; None for a literal."""
+    old, arrow, new = line.rpartition(b"==>")
+    if not arrow:
+        old, new = line, git_filter_repo.FilteringOptions.default_replace_text
+    kind, colon, text = old.partition(b":")
+    if not colon or kind not in (b"regex", b"glob"):
+        return None
+    try:
+        expression = text if kind == b"regex" else git_filter_repo.glob_to_regex(text)
+        if not expression:
+            return None
+        regex = re.compile(expression)
+        regex.sub(new, b"")
+    # The expression may hold a secret: only its fault is told.
+    except (re.error, IndexError, OverflowError, RecursionError) as error:
+        fault = error.msg if isinstance(error, re.error) else "it names a group that is not there"
         raise InputError(
-            str(path), expected, found=f"a regular expression with a fault ({error.msg})"
+            f"{path}, line {number}", expected, found=f"a regular expression with a fault ({fault})"
         ) from None
-    if parsed["regexes"]:
-        raise UsageError(
-            f"{path} has rules that are regular expressions or globs ({len(parsed['regexes'])}). "
-            "They can't be followed yet; nothing was done.",
-            hint="Write each value that they stand for as a line of its own: literal:VALUE==>NEW",
-        )
-    return tuple(Rule(Secret(old), new) for old, new in parsed["literals"])
+    except SystemExit:
+        raise InputError(
+            f"{path}, line {number}", expected, found="a glob that is not UTF-8"
+        ) from None
+    return Pattern(number, regex, new)

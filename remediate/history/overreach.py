@@ -126,5 +126,6 @@ def _told(needle: str, reason: str, found: Scan) -> str:
     return (
         f"The secret {needle[:12]} was not replaced: {reason}. It stands in {_places(found, needle)} "
         "places, and replacing all of them could damage what is no secret. If that is meant: "
-        f'[[credential]] match = "{needle[:12]}", insist = true in remediate.toml'
+        f'[[credential]] match = "{needle[:12]}", insist = true in remediate.toml; '
+        "for a text that a pattern in --expressions matched: a line literal:VALUE==>NEW there"
     )

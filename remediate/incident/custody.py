@@ -9,14 +9,20 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyrage
 
 from remediate.errors import CustodyError
+from remediate.history.expressions import Rule
 from remediate.incident.home import write_private
 from remediate.incident.sealing import Seal
 from remediate.secret import InstallationKey, Secret
+
+#: Where the rules' texts lie among the values: no fingerprint, which is hex.
+_RULES = "rules"
 
 
 class Custody:
@@ -28,6 +34,7 @@ class Custody:
         self._seal = seal
         self._lock = threading.Lock()
         self._values: dict[str, Secret] = {}
+        self._rules: tuple[Rule, ...] = ()
         if seal is not None and self._path.exists():
             self._values = self._open(seal)
 
@@ -61,6 +68,18 @@ class Custody:
                 self._save()
             return names
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Texts that the user's own patterns matched. They are no leaked values: nothing is redacted for them."""
+        return self._rules
+
+    def put_rules(self, rules: Sequence[Rule]) -> None:
+        """Keep *rules* in place of those before; on disk, where custody is persistent."""
+        with self._lock:
+            if tuple(rules) != self._rules:
+                self._rules = tuple(rules)
+                self._save()
+
     def __contains__(self, fingerprint: object) -> bool:
         return fingerprint in self._values
 
@@ -90,12 +109,17 @@ class Custody:
         """Forget every value, in memory and on disk."""
         with self._lock:
             self._values.clear()
+            self._rules = ()
             self._path.unlink(missing_ok=True)
 
     def _save(self) -> None:
         if self._seal is None:
             return
-        document = {k: base64.b64encode(v.reveal()).decode() for k, v in self._values.items()}
+        document: dict[str, Any] = {k: _text(v.reveal()) for k, v in self._values.items()}
+        if self._rules:
+            document[_RULES] = [
+                [_text(rule.secret.reveal()), _text(rule.replacement)] for rule in self._rules
+            ]
         sealed = pyrage.encrypt(json.dumps(document).encode(), [self._seal.recipient])
         write_private(self._path, sealed)
 
@@ -103,9 +127,17 @@ class Custody:
         try:
             plain = pyrage.decrypt(self._path.read_bytes(), [seal.identity])
             document = json.loads(plain)
+            self._rules = tuple(
+                Rule(Secret(base64.b64decode(old)), base64.b64decode(new))
+                for old, new in document.pop(_RULES, [])
+            )
             return {k: Secret(base64.b64decode(v)) for k, v in document.items()}
         except (pyrage.DecryptError, OSError, ValueError):
             raise CustodyError(
                 f"{self._path} can't be opened; it is damaged or was sealed with another key.",
                 hint="Give the report once more: remediate resume --report FILE",
             ) from None
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")

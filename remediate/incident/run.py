@@ -22,7 +22,7 @@ from remediate.incident.policy import Policy, table_settings
 from remediate.incident.redaction import harmless, redactor
 from remediate.incident.request import Handed
 from remediate.incident.rows import Kind, Row
-from remediate.incident.rules import rule_needles
+from remediate.incident.rules import Ruled, keep_ruled, rule_needles
 from remediate.incident.sealing import Seal
 from remediate.incident.state import Effect, State, credential_data, write_outcome
 from remediate.model import Credential, Json
@@ -73,6 +73,7 @@ class Run:
         self._environment = dict(os.environ if environment is None else environment)
         self._taken: set[tuple[str | None, str, str]] = set()
         self._refused: set[tuple[str, str]] = set()
+        self._ruled: Ruled | None = None
         self.answers = Answers(folder, self.redactor)
         """Vendors' raw answers."""
         self._redactor: tuple[int, Callable[[str], str]] | None = None
@@ -375,7 +376,29 @@ class Run:
             for secret in self.state.secrets.values()
         ]
         self._note([needle.id for needle in leaked], "searching and rewriting history")
-        return leaked + rule_needles(self.options.expressions, self.key, set(self.state.secrets))
+        return [*leaked, *self.ruled().needles]
+
+    def ruled(self) -> Ruled:
+        """The user's own rules, with the texts that patterns among them matched; in memory and custody.
+
+        Raises as `rule_needles` and `keep_ruled` do.
+        """
+        if self._ruled is None and self.options.expressions is not None:
+            ruled = rule_needles(
+                self.options.expressions,
+                self.key,
+                set(self.state.secrets),
+                self.repo,
+                held=self.custody.rules,
+                progress=self.progress(),
+            )
+            keep_ruled(ruled, self.custody, self.folder)
+            self._ruled = ruled
+        return self._ruled or Ruled()
+
+    def forget_ruled(self) -> None:
+        """The repository has changed: patterns are matched once more when next they are wanted."""
+        self._ruled = None
 
     # Credentials and vendors ------------------------------------------------------------------
 

@@ -117,14 +117,14 @@ def _rehearse(run: Run, number: int) -> Rehearsal:
 
 
 def _insisted(run: Run) -> set[str]:
-    """Secrets that policy insists on, and the rules of the user's own: those are an order."""
+    """Secrets that policy insists on, and the texts that rules of the user's own spell out."""
     by_policy = {
         fingerprint
         for credential in run.credentials()
         if run.policy.for_credential(credential).insist
         for fingerprint in credential.parts.values()
     }
-    return by_policy | {n.id for n in run.needles() if n.id not in run.state.secrets}
+    return by_policy | run.ruled().insisted
 
 
 def _anything(run: Run, rehearsal: Rehearsal) -> bool:

@@ -22,3 +22,4 @@ def scan(run: Run) -> Scan:
 def forget(run: Run) -> None:
     """The repository has changed: the next `scan` looks again."""
     _SCANS.pop(run, None)
+    run.forget_ruled()

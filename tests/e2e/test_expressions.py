@@ -31,14 +31,35 @@ def test_rules_go_out_beside_the_secrets(
     assert INTERNAL not in bash("git log --all -p", cwd=acme)
 
 
-def test_rules_that_cannot_be_followed_are_refused(
+def test_what_a_pattern_matches_goes_out_and_stays_known(
+    cli: Cli, acme: Path, gitleaks: Path, key_file: Path, tmp_path: Path, bash: Callable[..., str]
+) -> None:
+    bash(
+        "echo 'pin=Xy7kQ92mPw' > p; git add p; git commit -qm a; "
+        "echo 'pin=Zz81LmNoQ4' > p; git commit -qam 'no pin=Zz81LmNoQ4'; git rm -q p; git commit -qm c",
+        cwd=acme,
+    )
+    rules = tmp_path / "rules.txt"
+    rules.write_text("regex:pin=([A-Z])\\w{9}==>pin=\\1\n")
+    flags = ("--repo", acme, "--expressions", rules)
+    done = cli(
+        *("run", gitleaks, *flags, "--yes", "--offline", "--no-push", "--key-file", key_file),
+    )
+    assert done.code == 0, done.out + done.err
+    log = bash("git log --all -p", cwd=acme)
+    assert "Xy7kQ92mPw" not in log and "Zz81LmNoQ4" not in log
+    assert "pin=X\n" in log and "no pin=Z\n" in log
+
+
+def test_patterns_that_cannot_be_followed_are_refused(
     cli: Cli, acme: Path, gitleaks: Path, tmp_path: Path
 ) -> None:
     rules = tmp_path / "rules.txt"
-    rules.write_text("regex:pass.*==>x\n")
-    done = cli("preview", gitleaks, "--repo", acme, "--expressions", rules)
-    assert done.code == 2
-    assert "regular expressions" in done.err
+    for line, why in (("regex:(pass==>x", "line 2"), ("regex:p*==>x", "empty text")):
+        rules.write_text(f"literal:nowhere-at-all\n{line}\n")
+        done = cli("preview", gitleaks, "--repo", acme, "--expressions", rules)
+        assert done.code == 2
+        assert why in done.err and "(pass" not in done.err
 
 
 def test_the_secrets_are_written_as_rules_only_when_asked_for(
