@@ -72,24 +72,35 @@ def without_record(lines: list[str]) -> list[str]:
     return [*lines[:start], "", *lines[end:]]
 
 
+def with_example_ids(shown: str) -> str:
+    """The vendor's own examples in place of key ids, so that no scanner takes a picture for a leak."""
+    for made, example in zip(
+        dict.fromkeys(re.findall(r"AKIA[A-Z0-9]{16}", shown)), _EXAMPLES, strict=False
+    ):
+        shown = shown.replace(made, example)
+    return shown
+
+
+def draw(name: str, command: str | None, lines: list[str], columns: int) -> None:
+    """Draw *lines*, with colours as a terminal gave them, into the picture *name* beside this file."""
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, for rich to write to
+        console = Console(record=True, width=columns, file=nowhere, force_terminal=True)
+        if command is not None:
+            console.print(Text(f"$ {command}", style="bold"))
+        for line in lines:
+            console.print(Text.from_ansi(line))
+        drawn = console.export_svg(title=command or "remediate")
+    # rich fetches a font from the web; a picture fetches nothing.
+    drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
+    drawn = drawn.replace("Fira Code", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono")
+    (HERE / name).write_text(drawn, encoding="utf-8")
+
+
 def main() -> None:
     """Run the demo and draw it."""
     with tempfile.TemporaryDirectory(prefix="remediate-") as scratch:
         shown = recorded(Path(scratch)).replace(scratch, "/tmp/remediate")  # noqa: S108 - shown, not used
-    # The vendor's own examples, so that no scanner takes a picture for a leak.
-    for made in dict.fromkeys(re.findall(r"AKIA[A-Z0-9]{16}", shown)):
-        shown = shown.replace(made, _EXAMPLES.pop(0))
-    lines = without_record(still(shown))
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, for rich to write to
-        console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
-        console.print(Text("$ remediate demo", style="bold"))
-        for line in lines:
-            console.print(Text.from_ansi(line))
-        drawn = console.export_svg(title="remediate demo")
-    # rich fetches a font from the web; a picture fetches nothing.
-    drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
-    drawn = drawn.replace("Fira Code", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono")
-    (HERE / "demo.svg").write_text(drawn, encoding="utf-8")
+    draw("demo.svg", "remediate demo", without_record(still(with_example_ids(shown))), COLUMNS)
 
 
 if __name__ == "__main__":

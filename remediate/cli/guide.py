@@ -57,22 +57,28 @@ def guide(context: typer.Context, asked: Asked) -> None:
         _begin(console, where, here, flags)
 
 
+def guide_opening() -> tuple[str, str, str]:
+    """The first words: what has happened, what is at stake, what can't go wrong."""
+    return (
+        "A key has leaked into git.",
+        "Whoever finds it can use it until its vendor refuses it; strangers try public keys within minutes.",
+        "Nothing is changed without your yes. Ctrl-C is safe at any point: type remediate again to go on.",
+    )
+
+
 def _welcome(console: Console) -> None:
     from remediate.stages.interface import stages
 
     say = console.say
-    say("A key has leaked into git.", style="bold")
-    console.paragraph(
-        "Whoever finds it can use it until its vendor refuses it; strangers try public keys within minutes."
-    )
+    happened, stake, safe = guide_opening()
+    say(happened, style="bold")
+    console.paragraph(stake)
     say()
     say("We go through this together, the most urgent first:")
     for number, stage in enumerate(stages(), 1):
         say(f"  {number}. {stage.title}")
     say()
-    console.paragraph(
-        "Nothing is changed without your yes. Ctrl-C is safe at any point: type remediate again to go on."
-    )
+    console.paragraph(safe)
 
 
 def _open_here(console: Console, repo: Repo, here: Installation) -> Known | None:
@@ -114,6 +120,7 @@ def _go_on(console: Console, here: Installation, known: Known, flags: Flags) -> 
     around = replace(surroundings(flags, where, console, stream), asks=_asks(console, flags))
     with again(here, known, around) as run:
         conclusion, record = conduct(run)
+        _close(console, stream, f"remediate resume {run.state.id}")
         stream.finished(conclusion, run.state.id, record)
     raise typer.Exit(int(conclusion.exit))
 
@@ -137,7 +144,7 @@ def _begin(console: Console, where: Repo, here: Installation, flags: Flags) -> N
     with begin(here, handed.taken, where, around) as run:
         stream.done_before(run.state.stages)
         conclusion, record = conduct(run)
-        _close(console, stream, run.state.id, handed)
+        _close(console, stream, f"{handed.again}, later: remediate resume {run.state.id}")
         stream.finished(conclusion, run.state.id, record)
     raise typer.Exit(int(conclusion.exit))
 
@@ -178,10 +185,11 @@ def _ways(taken: Intake) -> dict[str, str]:
     return {c.kind: kinds.get(c.kind, unknown) for c in taken.credentials}
 
 
-def _close(console: Console, stream: GuideStream, incident: str, handed: HandedIn) -> None:
+def _close(console: Console, stream: GuideStream, script: str) -> None:
+    """What is still dangerous, and the command that does the same in a script."""
     console.say()
     console.say(stream.last_word(), style="bold")
-    console.say(f"  In a script: {handed.again}, later: remediate resume {incident}", style="dim")
+    console.say(f"  In a script: {script}", style="dim")
 
 
 def _number(count: int, word: str) -> str:

@@ -13,7 +13,7 @@ from remediate.clock import parse
 from remediate.stages.interface import stages
 
 #: What is dangerous until a stage is done, in the order in which people have to think of it.
-_DANGERS = (
+DANGERS = (
     ("contain", "the key still works"),
     ("recover", "applications lack the new key"),
     ("clean", "its value is in this clone's history"),
@@ -28,7 +28,7 @@ class GuideStream(Stream):
         super().__init__(console)
         self._since = _moment(since)
         self._names = [stage.name for stage in stages()]
-        self._open = [name for name, _ in _DANGERS]
+        self._open = [name for name, _ in DANGERS]
 
     def done_before(self, finished: Mapping[str, Mapping[str, Any]]) -> None:
         """Take over what an incident that is gone on with has behind it."""
@@ -36,7 +36,7 @@ class GuideStream(Stream):
 
     def danger(self) -> str:
         """What is still dangerous, and how long it has been."""
-        words = [text for name, text in _DANGERS if name in self._open]
+        words = [text for name, text in DANGERS if name in self._open]
         return f"Still dangerous: {'; '.join(words) or 'nothing that we know of'} ({self._spent()} so far)."
 
     def _spent(self) -> str:

@@ -33,7 +33,7 @@ class HandedIn:
     """The command that does the same in a script."""
 
 
-_CHOICES = (
+CHOICES = (
     "1  Paste the secret. It is not shown while you do.",
     "2  Give a scanner's report: the name of its file.",
     "3  Give the address of a GitHub secret scanning alert.",
@@ -63,7 +63,7 @@ class What:
         while True:
             say()
             say("What do you have?", style="bold")
-            for line in _CHOICES:
+            for line in CHOICES:
                 say(f"  {line}")
             answer = self._line("1 to 4, a file or an address (Enter: 1; q: leave): ")
             if answer.lower() in _END:

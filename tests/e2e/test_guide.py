@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -132,9 +133,8 @@ def test_one_aws_key_pasted(leak: Callable[..., Leak], guide: Callable[..., Any]
     assert ended(child) == 0, screen(child)
     for one in (shown, screen(child)):
         assert secret not in one
-    assert "nothing that we know of is dangerous any more" in screen(child) or "Done:" in screen(
-        child
-    )
+    assert "nothing that we know of is dangerous any more" in screen(child), "gone on with, too"
+    assert "In a script: remediate resume INC-" in screen(child)
 
 
 def test_a_report_and_a_wrong_answer_at_each_prompt(
@@ -175,6 +175,53 @@ def test_a_report_and_a_wrong_answer_at_each_prompt(
     assert "Step 3 of 9" in shown
     for value in every.secrets().values():
         assert value not in shown or value.startswith("AKIA")
+
+
+def test_a_report_of_seven_secrets(
+    leak: Callable[..., Leak], guide: Callable[..., Any], bash: Callable[..., str], tmp_path: Path
+) -> None:
+    """Three of them of nobody's that we know: removed from history as well, and yours to replace."""
+    every = leak(LocalAws(lag=0.05), LocalGitHub(lag=0.05), LocalStripe(lag=0.05))
+    repository = every.scenario.repository
+    rows = json.loads(every.scenario.report.read_text())
+    more = [f"{secrets.token_hex(12)}-{n}" for n in range(3)]
+    (repository / "more.ini").write_text("".join(f"password = {value}\n" for value in more))
+    bash("git add more.ini && git commit -qm more && git push -q origin HEAD", cwd=repository)
+    commit = bash("git rev-parse HEAD", cwd=repository).strip()
+    for line, value in enumerate(more, 1):
+        place = {"File": "more.ini", "StartLine": line, "EndLine": line, "Commit": commit}
+        rows.append({**rows[0], **place, "RuleID": "generic-api-key", "Secret": value})
+        rows[-1] |= {
+            "Match": f"password = {value}",
+            "StartColumn": 12,
+            "EndColumn": 11 + len(value),
+        }
+    report = tmp_path / "seven.json"
+    report.write_text(json.dumps(rows))
+    assert len({row["Secret"] for row in rows}) == 7
+
+    child = guide(every)
+    child.expect(WHAT)
+    child.sendline(str(report))
+    child.expect("That is 6 credentials")
+    child.expect(KILL)
+    child.sendline("")
+    waits = [NAME, r"Value \(not shown\): ", KILL, pexpect.EOF]
+    while (asked := child.expect(waits)) != 3:
+        if asked == 1:
+            url = re.findall(r"http://\S+/settings/tokens/new\S*", screen(child))
+            step = ManualStep("replace", "Make one", "", url=url[-1], takes_value=True)
+            new = every.vendors["github"].person(step)
+            assert new is not None
+            child.sendline(new.reveal_text())
+        else:
+            child.sendline("app" if asked == 0 else "")
+    shown = screen(child)
+    assert ended(child) == 3, "three are a person's to replace"
+    for row in rows:
+        assert row["Secret"] not in shown or row["Secret"].startswith("AKIA")
+    left = bash("git log --all -p --format=%B%an%ae", cwd=repository)
+    assert not [row["File"] for row in rows if row["Secret"] in left]
 
 
 def test_nothing_at_hand_and_no_to_the_rewrite(

@@ -1,0 +1,53 @@
+"""The captured screens show what the guide says today. Drawn anew with ``python docs/images/guide.py``."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from remediate.cli.guide import guide_opening
+from remediate.cli.guide_view import DANGERS
+from remediate.cli.guide_what import CHOICES
+from remediate.stages.interface import stages
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
+
+
+def shown(name: str) -> str:
+    """The picture's words, a line broken by the terminal made whole again."""
+    drawn = (IMAGES / name).read_text("utf-8")
+    lines = re.findall(r"<text [^>]*>([^<]*)</text>", drawn)
+    return " ".join(unescape(" ".join(lines)).replace("\xa0", " ").split())
+
+
+def test_the_beginning_is_as_the_guide_begins_today() -> None:
+    text = shown("guide-begin.svg")
+    for sentence in guide_opening():
+        assert sentence in text
+    for number, stage in enumerate(stages(), 1):
+        assert f"{number}. {stage.title}" in text
+    for choice in CHOICES:
+        assert " ".join(choice.split()) in text
+    for _, danger in DANGERS:
+        assert danger in text
+
+
+def test_the_end_goes_through_the_steps_of_today() -> None:
+    text = shown("guide-end.svg")
+    for number, stage in list(enumerate(stages(), 1))[3:]:
+        assert f"Step {number} of {len(stages())}: {stage.title}" in text
+    assert "nothing that we know of is dangerous any more" in text
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in IMAGES.glob("*.svg")))
+def test_a_picture_asks_the_network_for_nothing_and_is_shown(name: str) -> None:
+    drawn = (IMAGES / name).read_text("utf-8")
+    assert not re.search(r"url\(\W?http|href=|<script|@import", drawn)
+    keys = set(re.findall(r"AKIA[A-Z0-9]{16}", drawn))
+    assert all(key.endswith("EXAMPLE") for key in keys)
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    assert any(f"images/{name}" in page.read_text("utf-8") for page in pages)
