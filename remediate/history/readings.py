@@ -10,7 +10,8 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from remediate.history.unpacking import Allowance, within
 
@@ -41,6 +42,10 @@ _LOOSE = b" \t\r\n\v\f\"'`,;:#>*|\\"
 #: begin with, `re` goes over a text ten times as fast.
 _BACKSLASH = re.compile(
     rb"\\(?:\\*u00([0-9a-fA-F]{2})|\\*x([0-9a-fA-F]{2})|([0-3][0-7]{2})|\\*([/\"'\\$&=+nrt-]))"
+)
+#: The same, but each level of backslashes by itself: ``\\=`` may be a backslash and a sign.
+_BACKSLASH_ONCE = re.compile(
+    rb"\\(?:u00([0-9a-fA-F]{2})|x([0-9a-fA-F]{2})|([0-3][0-7]{2})|([/\"'\\$&=+nrt-]))"
 )
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _AMPERSAND = re.compile(
@@ -82,6 +87,25 @@ def wanted(needle: str, value: bytes) -> Wanted:
     return Wanted(needle, body, key=True) if body else Wanted(needle, value, key=False)
 
 
+@dataclass
+class _Search:
+    """What one look into a text has come upon."""
+
+    found: set[tuple[str, str]] = field(default_factory=set)
+    allowance: Allowance = field(default_factory=Allowance)
+    seen: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    """How far in each reading was seen: several ways of undoing lead to the same one."""
+
+    def new(self, text: bytes, depth: int, nested: int) -> bool:
+        """Whether *text* was not read from so far out yet."""
+        digest = blake2b(text, digest_size=16).digest()
+        before = self.seen.get(digest)
+        if before is not None and before[0] <= depth and before[1] <= nested:
+            return False
+        self.seen[digest] = (depth, nested)
+        return True
+
+
 class Reader:
     """Looks for several secrets in a text, in all its readings."""
 
@@ -110,51 +134,42 @@ class Reader:
 
         What an archive holds that can't be read is put into *unreadable*, by its reason.
         """
-        found: set[tuple[str, str]] = set()
-        allowance = Allowance()
-        self._find(text, "", 0, 0, found, allowance)
+        search = _Search()
+        self._find(text, "", 0, 0, search)
         if unreadable is not None:
-            unreadable += dict.fromkeys(allowance.told)
-        return found
+            unreadable += dict.fromkeys(search.allowance.told)
+        return search.found
 
-    def _find(
-        self,
-        text: bytes,
-        outer: str,
-        depth: int,
-        nested: int,
-        found: set[tuple[str, str]],
-        allowance: Allowance,
-    ) -> None:
+    def _find(self, text: bytes, outer: str, depth: int, nested: int, search: _Search) -> None:
         # What was seen from further out is one place, told once.
-        known = {needle for needle, _ in found}
-        found |= {
+        known = {needle for needle, _ in search.found}
+        search.found |= {
             (w.needle, outer + "plain")
             for w in self._plain
             if w.value in text and w.needle not in known
         }
         if self._keys:
             squeezed = _squeezed(text)
-            found |= {
+            search.found |= {
                 (w.needle, outer + "multi-line")
                 for w in self._keys
                 if w.value in squeezed and w.needle not in known
             }
-        for kind, inner in within(text, allowance, whole=depth == 0):
+        for kind, inner in within(text, search.allowance, whole=depth == 0):
             if nested == _NESTED:
-                allowance.told.append(f"{kind}: it lies more than {_NESTED} archives deep")
+                search.allowance.told.append(f"{kind}: it lies more than {_NESTED} archives deep")
                 break
-            self._find(inner, f"{outer}{kind}+", 0, nested + 1, found, allowance)
+            self._find(inner, f"{outer}{kind}+", 0, nested + 1, search)
         if depth == _DEPTH:
             return
         for name, inner in self._inner(text):
-            self._find(inner, f"{outer}{name}+", depth + 1, nested, found, allowance)
+            if search.new(inner, depth + 1, nested):
+                self._find(inner, f"{outer}{name}+", depth + 1, nested, search)
 
     def _inner(self, text: bytes) -> Iterator[tuple[str, bytes]]:
         if b"\0" in text:
             yield "utf-16", text.replace(b"\0", b"")
-        undone = _unescaped(text)
-        if undone != text:
+        for undone in _unescaped(text):
             yield "escaped", undone
         runs = list(_runs(text, _B64_TABLE, self._run))
         if runs:
@@ -179,11 +194,32 @@ def _squeezed(text: bytes) -> bytes:
     return text.translate(None, _LOOSE)
 
 
-def _unescaped(text: bytes) -> bytes:
-    """*text* with the escapes of JSON, C, shells, URLs and HTML undone, once each."""
-    text = _BACKSLASH.sub(_from_backslash, text)
-    text = _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), text)
-    return _AMPERSAND.sub(_from_ampersand, text)
+def _unescaped(text: bytes) -> Iterator[bytes]:
+    """*text* with the escapes of JSON and C and shells, of URLs and of HTML undone, once each.
+
+    First all of them, then each other choice of them that makes a difference: a password may have a
+    ``%41`` of its own in it, which is no escape of the text around it.
+    """
+    readings = list(dict.fromkeys((text, _from_each_backslash(text), _from_backslashes(text))))
+    for undo in (_from_percents, _from_ampersands):
+        readings += [undone for reading in readings if (undone := undo(reading)) != reading]
+    yield from dict.fromkeys(reversed(readings[1:]))
+
+
+def _from_backslashes(text: bytes) -> bytes:
+    return _BACKSLASH.sub(_from_backslash, text) if b"\\" in text else text
+
+
+def _from_each_backslash(text: bytes) -> bytes:
+    return _BACKSLASH_ONCE.sub(_from_backslash, text) if b"\\\\" in text else text
+
+
+def _from_percents(text: bytes) -> bytes:
+    return _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), text) if b"%" in text else text
+
+
+def _from_ampersands(text: bytes) -> bytes:
+    return _AMPERSAND.sub(_from_ampersand, text) if b"&" in text else text
 
 
 #: Quoted-printable (RFC 2045, 6.7) always writes its own sign and long lines so.

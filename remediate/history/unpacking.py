@@ -12,6 +12,7 @@ import gzip
 import io
 import lzma
 import sqlite3
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -77,8 +78,8 @@ def within(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[tuple[
             yield from _zip(text, allowance, whole)
         if whole and text[257:262] == b"ustar":
             yield from _tar(text, allowance)
-        if whole and text.startswith(b"SQLite format 3\0"):
-            yield from _sqlite(text, allowance)
+        if _SQLITE in text:
+            yield from _databases(text, allowance, whole)
     except _OverError:
         allowance.left = -1
         allowance.told.append(f"it unpacks to more than {_MOST >> 20} MiB")
@@ -252,7 +253,37 @@ def _tar(text: bytes, allowance: Allowance) -> Iterator[tuple[str, bytes]]:
         allowance.told.append("tar: it is damaged or breaks off")
 
 
-def _sqlite(text: bytes, allowance: Allowance) -> Iterator[tuple[str, bytes]]:
+_SQLITE = b"SQLite format 3\0"
+_SQLITE_FRACTIONS = b"\x40\x20\x20"
+
+
+def _databases(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, bytes]]:
+    """What is in each database, wherever in *text* it begins: a value may lie over several pages.
+
+    A program that works with databases has the magic in it, but not a header
+    (https://www.sqlite.org/fileformat.html, 1.3).
+    """
+    at = text.find(_SQLITE)
+    while at >= 0:
+        if whole and at == 0:
+            yield from _sqlite(text, allowance, told=True)
+        elif len(text) >= at + 512 and text[at + 21 : at + 24] == _SQLITE_FRACTIONS:
+            image = text[at : at + _size(text[at : at + 100])]
+            # Headers in a row that promise much would each be read to the end.
+            allowance.take(len(image))
+            yield from _sqlite(image, allowance, told=False)
+        at = text.find(_SQLITE, at + len(_SQLITE))
+
+
+def _size(header: bytes) -> int:
+    """How long the database is by its *header*; no limit where that does not tell."""
+    page, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
+    if not pages or header[24:28] != header[92:96]:
+        return sys.maxsize
+    return (65536 if page == 1 else page) * pages
+
+
+def _sqlite(text: bytes, allowance: Allowance, *, told: bool) -> Iterator[tuple[str, bytes]]:
     if len(text) < 512:
         return
     # A database in WAL mode can't be opened from memory; the mode says nothing of what is in it.
@@ -269,7 +300,8 @@ def _sqlite(text: bytes, allowance: Allowance) -> Iterator[tuple[str, bytes]]:
                 quoted = name.decode("utf-8", "replace").replace('"', '""')
                 yield "sqlite", b"\n".join(_values(database, quoted, allowance))
     except (sqlite3.Error, ValueError, OverflowError, MemoryError):
-        allowance.told.append("sqlite: it is damaged")
+        if told:
+            allowance.told.append("sqlite: it is damaged")
 
 
 def _values(database: sqlite3.Connection, table: str, allowance: Allowance) -> Iterator[bytes]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 import quopri
 import random
+import sqlite3
 import string
 import textwrap
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
 from remediate.history.readings import Reader, wanted
+
+from .generator import make
+from .test_generated import MANY, SEED
 
 _RANDOM = random.Random(31)
 TOKEN = "".join(_RANDOM.choices(string.ascii_letters + string.digits + "=+/", k=40)).encode()
@@ -48,3 +55,60 @@ def test_it_is_named(form: str) -> None:
     assert {needle for needle, _ in reader.find(text)} == {"n"}
     other = bytes(reversed(TOKEN))
     assert not reader.find(b"before " + FORMS[form](b"a: " + other + b"\n") + b" after\n")
+
+
+@pytest.mark.parametrize("encode", ["\\x%02x", "%%%02x", "&#%d;"])
+@pytest.mark.parametrize("own", ["%41", "&lt;", "\\x41", "&#65;%2F\\n"])
+def test_what_looks_like_an_escape_and_is_the_secrets_own(own: str, encode: str) -> None:
+    secret = f"{'Ab9' * 6}{own}{'xY7' * 4}".encode()
+    reader = Reader([wanted("n", secret)])
+    assert reader.find("".join(encode % byte for byte in secret).encode())
+    assert reader.find(html.escape(secret.decode()).replace("A", "&#65;").encode())
+
+
+def test_a_backslash_before_a_sign_that_is_none_of_its_escape() -> None:
+    octal = "".join(f"\\{byte:03o}" for byte in TOKEN).replace("\\1", "\\=\n1", 1)
+    assert Reader([wanted("n", TOKEN)]).find(json.dumps(octal).encode())
+
+
+def _database(value: bytes) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("PRAGMA page_size = 512")
+        database.execute("CREATE TABLE t (v BLOB)")
+        database.execute("INSERT INTO t VALUES (?)", (b"x" * 900 + value,))
+        database.commit()
+        return database.serialize()
+
+
+@pytest.mark.parametrize("behind", [b"", b"\n", bytes(3000)])
+@pytest.mark.parametrize("before", [b"", b"\n", bytes(512)])
+def test_a_value_over_several_pages_of_a_database_in_something(
+    before: bytes, behind: bytes
+) -> None:
+    value = TOKEN.hex(":").encode() * 8
+    image = before + _database(value) + behind
+    assert value not in image
+    reader = Reader([wanted("n", value)])
+    for around in (bytes, bytes.hex, base64.b64encode):
+        text = around(image)
+        assert reader.find(text.encode() if isinstance(text, str) else text)
+
+
+def test_headers_of_databases_in_a_row_end_in_a_word_about_it() -> None:
+    header = _database(b"")[:100]
+    text = (
+        b"x" + b"".join(header[:28] + b"\xff" * 4 + header[32:] for _ in range(4000)) + bytes(512)
+    )
+    told: list[str] = []
+    Reader([wanted("n", TOKEN)]).find(text, told)
+    assert told == ["it unpacks to more than 256 MiB"]
+
+
+def test_the_verifier_reads_each_generated_case() -> None:
+    """Without a repository around them, so many more than `test_generated` makes."""
+    missed = [
+        str(case)
+        for case in (make(number, SEED + 1) for number in range(4 * MANY))
+        if not Reader([wanted("n", case.secret)]).find(case.written())
+    ]
+    assert not missed
