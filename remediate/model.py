@@ -31,6 +31,9 @@ class Location:
     """A place that is not in git (an issue, a comment, a wiki page): a person has to go there."""
     date: str | None = None
     """When the commit was made, as the report has it (RFC 3339)."""
+    alert: str | None = field(default=None, compare=False)
+    """The page of the host's alert that told of this place, to be closed in the end. No part of where
+    it is: two alerts for one place are one place."""
 
 
 @dataclass(frozen=True)

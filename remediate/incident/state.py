@@ -194,7 +194,9 @@ def read_outcome(data: Mapping[str, Any]) -> Outcome:
 
 def location_data(location: Location) -> dict[str, Json]:
     """A location as a row's data."""
+    alert: dict[str, Json] = {"alert": location.alert} if location.alert else {}
     return {
+        **alert,
         "commit": location.commit,
         "path": location.path,
         "start_line": location.start_line,

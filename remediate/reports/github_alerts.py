@@ -12,6 +12,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from remediate.model import Finding, Hints, Location
 from remediate.plugins.report import Document
@@ -78,10 +79,11 @@ def _findings(alert: Entry) -> Iterator[Finding]:
     value = _value(alert)
     rule, source = label(alert.text("secret_type")), _source(alert)
     detected_at = moment(alert.optional_text("created_at"))
+    page = web_address(alert.optional_text("html_url") or alert.optional_text("url"))
     for place, hints in _places(alert) or [(Location(), None)]:
         yield Finding(
             value=value,
-            location=place,
+            location=replace(place, alert=page),
             rule=rule,
             detected_at=detected_at,
             source=source,

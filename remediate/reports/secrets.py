@@ -86,7 +86,7 @@ def _merged(value: bytes, findings: Sequence[Finding]) -> DistinctSecret:
     nowhere = Location()
     return DistinctSecret(
         value=Secret(value),
-        locations=tuple(dict.fromkeys(f.location for f in findings if f.location != nowhere)),
+        locations=tuple(_once(f.location for f in findings if f.location != nowhere)),
         detected_at=min(
             (f.detected_at for f in findings if f.detected_at is not None),
             key=_moment,
@@ -96,6 +96,15 @@ def _merged(value: bytes, findings: Sequence[Finding]) -> DistinctSecret:
         sources=tuple(dict.fromkeys(f.source for f in findings if f.source)),
         groups=frozenset(f.part_of for f in findings if f.part_of is not None),
     )
+
+
+def _once(places: Iterable[Location]) -> Iterable[Location]:
+    """Each place once, with the first alert that told of it: another report may have been first."""
+    found: dict[Location, Location] = {}
+    for place in places:
+        if not found.setdefault(place, place).alert and place.alert:
+            found[place] = place
+    return found.values()
 
 
 def _moment(text: str) -> datetime:

@@ -68,8 +68,7 @@ def aftermath(run: Run, names: Sequence[str], rehearsal: Rehearsal) -> str:
         # The refs come first: what they lead to is served by id for sure.
         return ""
     later = [said for name in names if (said := _by_id(run, name, rehearsal))]
-    for name in names:
-        _close_alerts(run, name)
+    _close_alerts(run, names)
     return "; ".join(later)
 
 
@@ -123,7 +122,7 @@ def _by_id(run: Run, name: str, rehearsal: Rehearsal) -> str:
     before = run.knows(f"{TOPIC} {name}")
     if before is None or before.known != known:
         run.learn(f"{TOPIC} {name}", Facts(known, evidence=evidence))
-    return _still(run, name, shown, found, first)
+    return _still(run, name, shown, found, first, sorted(rehearsal.lfs))
 
 
 def _and_by_the_host(run: Run, name: str, found: ById) -> ById:
@@ -139,7 +138,9 @@ def _and_by_the_host(run: Run, name: str, found: ById) -> ById:
     return replace(found, served=(*found.served, *more), gone=gone)
 
 
-def _still(run: Run, name: str, shown: str, found: ById, first: Sequence[str]) -> str:
+def _still(
+    run: Run, name: str, shown: str, found: ById, first: Sequence[str], orphans: Sequence[str]
+) -> str:
     hosted = hosting.host_of(run, name)
     key = f"remove-by-id/{name}"
     if not found.served:
@@ -169,7 +170,7 @@ def _still(run: Run, name: str, shown: str, found: ById, first: Sequence[str]) -
     known = facts.known.get("pulls") if facts is not None else None
     number = len(pulls) or (len(known) if isinstance(known, list | tuple) else 0)
     step = hosted.host.support(
-        SupportCase(hosted.url, number, tuple(first[:20]), served=found.served)
+        SupportCase(hosted.url, number, tuple(first[:20]), tuple(orphans), found.served)
     )
     outcome = Outcome(
         Status.MANUAL, f"Old commits are still served by {shown}", reason=said, manual=step
@@ -178,10 +179,10 @@ def _still(run: Run, name: str, shown: str, found: ById, first: Sequence[str]) -
     return said
 
 
-def _close_alerts(run: Run, name: str) -> None:
+def _close_alerts(run: Run, names: Sequence[str]) -> None:
     """Close the alerts that findings came from, of credentials that are dead by now."""
-    hosted = hosting.host_of(run, name)
-    if hosted is None or not isinstance(hosted.host, ClosesAlerts):
+    able = [h for name in names if (h := hosting.host_of(run, name)) is not None]
+    if not any(isinstance(hosted.host, ClosesAlerts) for hosted in able):
         return
     for credential in run.credentials():
         killed = [
@@ -191,22 +192,30 @@ def _close_alerts(run: Run, name: str) -> None:
         ]
         if not killed or not all(e.outcome and e.outcome.status.settled for e in killed):
             continue
+        told: dict[str, None] = {}
         for fingerprint in credential.parts.values():
             secret = run.state.secrets.get(fingerprint)
-            for url in {place.url for place in secret.locations if place.url} if secret else ():
-                _close(run, hosted, url)
+            for place in secret.locations if secret is not None else ():
+                told |= {url: None for url in (place.alert, place.url) if url}
+        for url in told:
+            _close(run, able, url)
 
 
-def _close(run: Run, hosted: hosting.Hosted, alert: str) -> None:
-    host = hosted.host
-    assert isinstance(host, ClosesAlerts)
-    if (outcome := run.state.outcome(f"close-alert/{alert}")) and outcome.status.settled:
-        return
+def _close(run: Run, able: Sequence[hosting.Hosted], alert: str) -> None:
     why = f"Revoked, and removed from the history ({run.state.id})."
-    nothing = Outcome(Status.UNCHANGED, "No alert of this host")
-    run.effect(
-        "close-alert",
-        alert,
-        lambda: host.close_alert(hosted.url, alert, why, run.vendor()) or nothing,
-        key=f"close-alert/{alert}",
-    )
+
+    def do() -> Outcome:
+        for hosted in able:
+            if not isinstance(hosted.host, ClosesAlerts):
+                continue
+            try:
+                done = hosted.host.close_alert(hosted.url, alert, why, run.vendor())
+            except Error as error:
+                return Outcome(
+                    Status.UNREACHABLE, f"The alert {alert} was not closed", error.message
+                )
+            if done is not None:
+                return done
+        return Outcome(Status.UNCHANGED, "No alert of a repository that was published")
+
+    run.effect("close-alert", alert, do, key=f"close-alert/{alert}")

@@ -67,6 +67,7 @@ def of(folder: Path, state: State) -> Rehearsal | None:
             objects={**whole.objects, **each.objects},
             commits={**whole.commits, **each.commits},
             doomed=tuple(sorted({*whole.doomed, *each.doomed})),
+            lfs={**whole.lfs, **each.lfs},
         )
     return whole
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,3 +173,73 @@ def test_what_can_not_be_put_back_is_a_step_and_a_warning(cli: Cli, world: World
     assert world.there.snapshot() == before
     assert "put-back-workflow-21" not in [step["id"] for step in done.finished["manual"]]
     assert "WARNING" not in cli("doctor").err
+
+
+def alert(there: HostedRepository, number: int, value: str, page: str) -> dict[str, Any]:
+    """An open alert of the host about *value*, as its API lists it."""
+    there.alerts[number] = {"state": "open"}
+    place = {"path": f"{number}.ini", "start_line": 1, "end_line": 1, "commit_sha": "a" * 40}
+    return {
+        "number": number,
+        "created_at": "2026-03-01T10:00:00Z",
+        "html_url": f"{page}/security/secret-scanning/{number}",
+        "state": "open",
+        "secret_type": "github_personal_access_token",
+        "secret": value,
+        "first_location_detected": place,
+    }
+
+
+def test_alerts_are_closed_once_the_token_is_dead_and_the_history_clean(
+    cli: Cli, world: World, bash: Callable[..., str]
+) -> None:
+    token = world.github.state.issue("bob", scopes=("repo",))
+    value = token.reveal_text()
+    bash(f"echo 'token = {value}' | tee 7.ini > 8.ini; git add .; git commit -qm t; git push -q origin main",
+         world.root / "ours")  # fmt: skip
+    page = f"{world.github.url}/acme/app"
+    report = world.root / "alerts.json"
+    report.write_text(
+        json.dumps(
+            [
+                alert(world.there, 7, value, page),
+                alert(world.there, 8, value, f"{world.github.url}/acme/elsewhere"),
+            ]
+        )
+    )
+    done = cli(*world.arguments("run", report), env=world.github.environment())
+    assert world.github.state.living(token) is None, done.out
+    assert value not in bash("git -C remote.git log --all -p")
+    assert (f"{page}/security/secret-scanning/7", "done") in effects(done, "close-alert")
+    closed = world.there.alerts[7]
+    assert (closed["state"], closed["resolution"]) == ("resolved", "revoked")
+    assert done.finished["incident"] in closed["resolution_comment"]
+    assert world.there.alerts[8] == {"state": "open"}, "another repository's"
+
+
+@pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
+def test_the_support_is_told_of_lfs_objects_that_nothing_names_any_more(
+    cli: Cli, world: World, bash: Callable[..., str]
+) -> None:
+    bash(
+        f"""
+        git lfs install --local >/dev/null; git lfs track '*.bin' >/dev/null
+        printf 'key={VALUE}' > big.bin; echo clean > other.bin
+        git add .; git commit -qm large; git push -q origin main
+        """,
+        world.root / "ours",
+    )
+    orphan = hashlib.sha256(f"key={VALUE}".encode()).hexdigest()
+    kept = hashlib.sha256(b"clean\n").hexdigest()
+    done = cli(*world.arguments("run", world.root / "report.txt"), env=world.github.environment())
+    (step,) = [s for s in done.finished["manual"] if s["id"] == "github-support"]
+    text = "\n".join(step["instructions"])
+    assert f"Orphaned LFS objects: {orphan}" in text and kept not in text
+    assert "Affected pull requests: 1" in text
+
+
+def test_forks_are_listed_in_the_record(cli: Cli, world: World) -> None:
+    cli(*world.arguments("run", world.root / "report.txt"), env=world.github.environment())
+    record = cli("record", "--repo", world.root / "ours", "--format", "json").document
+    (host,) = [fact for fact in record["facts"] if fact["topic"] == "host"]
+    assert host["known"]["forks"] == [{"id": "bob/app", "url": "https://github.com/bob/app"}]

@@ -113,3 +113,45 @@ def test_undo_is_refused_once_it_is_published(cli: Cli, world: Path, key_file: P
     done = cli("undo", "--repo", world / "ours", "--yes", "--key-file", key_file)
     assert done.code == 2
     assert "published" in done.err
+
+
+def test_mirrors_get_the_same_and_other_remotes_nothing(
+    cli: Cli, world: Path, key_file: Path, bash: Callable[..., str]
+) -> None:
+    bash(
+        """
+        git clone -q --mirror remote.git backup.git; git clone -q --mirror remote.git other.git
+        cd ours; git remote add backup ../backup.git; git remote add other ../other.git
+        printf '[publish]\\nmirrors = ["backup"]\\n' > remediate.toml
+        """
+    )
+    other = bash("git -C other.git show-ref")
+    hook = world / "backup.git" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    done = run(cli, world, key_file)
+    assert done.code == 4, "the mirror still hands it out"
+    assert VALUE not in bash("git -C remote.git log --all -p"), "the first remote is not held up"
+    pushed = [(e["subject"], e["status"]) for e in done.events
+              if e["event"] == "effect" and e["action"] == "push"]  # fmt: skip
+    assert ("refs/heads/main", "done") in pushed and ("refs/heads/main", "refused") in pushed
+    hook.unlink()
+    done = cli("resume", "--repo", world / "ours", "--yes", "--offline", "--key-file", key_file,
+               "--json")  # fmt: skip
+    assert done.code == 0, done.out
+    assert bash("git -C backup.git show-ref") == bash("git -C remote.git show-ref")
+    assert bash("git -C other.git show-ref") == other, "nobody asked for it"
+
+
+def test_a_mirror_that_is_no_remote_is_told_and_holds_nothing_up(
+    cli: Cli, world: Path, key_file: Path, bash: Callable[..., str]
+) -> None:
+    settings = world / "ours/remediate.toml"
+    settings.write_text('[publish]\nmirrors = ["backp"]\n')
+    done = run(cli, world, key_file)
+    assert done.code not in (0, 3) and "backp" in done.out
+    assert VALUE not in bash("git -C remote.git log --all -p")
+    settings.unlink()
+    done = cli("resume", "--repo", world / "ours", "--yes", "--offline", "--key-file", key_file,
+               "--json")  # fmt: skip
+    assert done.code == 0, done.out

@@ -79,3 +79,12 @@ def test_two_values_of_one_entry_are_not_lent_to_a_third() -> None:
         Finding(Secret("two"), THERE, source="same"),
     ]
     assert len(resolve(findings, lambda _c, _p: None).unread) == 1
+
+
+def test_a_place_keeps_the_alert_that_told_of_it_whichever_report_came_first() -> None:
+    page = "https://github.com/acme/app/security/secret-scanning/7"
+    plain, told = Location("a" * 40, "x", 1, 1), Location("a" * 40, "x", 1, 1, alert=page)
+    value = Secret("hidden-value")
+    for order in ((plain, told), (told, plain)):
+        (secret,) = distinct(Finding(value, place) for place in order)
+        assert [place.alert for place in secret.locations] == [page]
