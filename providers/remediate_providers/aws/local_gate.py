@@ -1,7 +1,7 @@
 """The door before moto: a WSGI application that authenticates, authorises, records, and fails on demand.
 
-It answers what moto can't (LookupEvents, SimulatePrincipalPolicy, GetSessionToken, ListRegions) and
-hands everything else on.
+It answers what moto can't (LookupEvents, SimulatePrincipalPolicy, GetSessionToken, ListRegions,
+service-specific credentials) and hands everything else on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 
 from remediate_providers.aws.local_keys import Keys, Principal, refused_by
 from remediate_providers.aws.local_policy import ALLOWED, decide
+from remediate_providers.aws.local_services import MissingError, ServiceCredentials
 from remediate_providers.aws.local_trail import History, ThrottledError
 
 REGIONS = ("eu-west-1", "us-east-1")
@@ -59,6 +60,7 @@ class Gate:
     def __init__(self, keys: Keys, history: History, behind: Any) -> None:
         self.keys = keys
         self.history = history
+        self.services = ServiceCredentials(keys.account)
         self.faults: dict[str, list[str]] = {}
         """Action to what goes wrong with it next, one of `FAULTS` a call: ``{"iam:ListUsers": ["500"]}``."""
         self.calls: list[str] = []
@@ -233,7 +235,20 @@ def _simulate(gate: Gate, call: Call, _who: Principal) -> bytes:
     return _xml(call, f"<IsTruncated>false</IsTruncated>{results}")
 
 
+def _service_credentials(gate: Gate, call: Call, _who: Principal) -> bytes:
+    verb = call.operation.removesuffix("s").removesuffix("ServiceSpecificCredential")
+    services = gate.services
+    does = {"List": services.listed, "Update": services.update, "Delete": services.delete}[verb]
+    try:
+        return _xml(call, does(call.asked))
+    except MissingError:
+        raise RefusedError("NoSuchEntity", "No such service-specific credential", 404) from None
+
+
 _OWN: dict[str, Callable[[Gate, Call, Principal], bytes]] = {
+    "iam:ListServiceSpecificCredentials": _service_credentials,
+    "iam:UpdateServiceSpecificCredential": _service_credentials,
+    "iam:DeleteServiceSpecificCredential": _service_credentials,
     "cloudtrail:LookupEvents": _lookup,
     "account:ListRegions": _regions,
     "sts:GetCallerIdentity": _identity,

@@ -1,0 +1,301 @@
+"""The provider of Amazon Bedrock's API keys: one more way into an account, with a switch of its own.
+
+A long-term key is ended by ``iam:UpdateServiceSpecificCredential``, a short-term one with the session that
+signed it. The list is the witness; a key is never tried, for what it opens costs money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from remediate.model import Json, ManualStep
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
+from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
+from remediate.secret import Secret
+from remediate_providers.aws import bedrock_keys, keys, steps
+from remediate_providers.aws.bedrock_keys import KINDS, LONG, PART, SHORT
+from remediate_providers.ending import Asked, end_all
+
+# Everything that calls AWS is imported when it is asked for: to identify, nothing of it is needed.
+
+ENDED_BY_ITSELF = "a short-term key ends with the session that signed it, after 12 hours at most"
+
+
+class BedrockProvider:
+    """Bedrock's API keys, from identification to deletion. docs/providers/aws-bedrock.md says how."""
+
+    name = bedrock_keys.PROVIDER
+    kinds: Sequence[Kind] = KINDS
+
+    def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
+        """Each value that decodes to one."""
+        return bedrock_keys.identify(found)
+
+    def describe(self, held: Held, vendor: VendorContext) -> Facts:
+        """User, id, status, when it was made, when it ends."""
+        known: dict[str, Json] = {}
+        if held.credential.account:
+            known["account"] = held.credential.account
+        looked = _Ending(held, vendor)
+        check = looked.look()
+        unknown = {"last_used": "IAM keeps no last use of these keys"}
+        found = looked.found
+        if found is None:
+            unknown["owner"] = check.reason or "the account's list has no such key"
+            return Facts(known, unknown, check.evidence)
+        known |= {"ours": True, "owner": found.user, "user": found.user, "status": found.status}
+        known |= {"credential": found.id, "created": found.created, "expires": found.expires}
+        return Facts(known, unknown, check.evidence)
+
+    def check(self, held: Held, vendor: VendorContext) -> Check:
+        """Its status in the account's list; nothing can be told of a short-term one."""
+        return _Ending(held, vendor).look()
+
+    def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:
+        """Inactive; for a short-term one, the sessions of its signer denied."""
+        ends = end_all(
+            [held for held in batch if not _left_alone(held) and held.credential.kind == LONG.name],
+            vendor,
+            lambda held: _Ending(held, vendor),
+        )
+        return {held.id: ends.get(held.id) or _otherwise(held, vendor) for held in batch}
+
+    def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:  # noqa: ARG002
+        """Nothing: a person makes the new one."""
+        return {}
+
+    def reissue(self, held: Held, vendor: VendorContext) -> Reissued:  # noqa: ARG002
+        """The page where a person makes the new one, if a key is what they want."""
+        if held.credential.kind == SHORT.name:
+            return Reissued(
+                Outcome(
+                    Status.UNCHANGED,
+                    f"{held.id} needs no successor",
+                    reason="who still may makes short-term keys by themselves",
+                )
+            )
+        step = _replace(held)
+        return Reissued(
+            Outcome(Status.MANUAL, f"{held.id} needs a successor", reason=step.why, manual=step)
+        )
+
+    def reconcile_reissue(
+        self,
+        held: Held,
+        before: Mapping[str, Json],  # noqa: ARG002
+        vendor: VendorContext,  # noqa: ARG002
+    ) -> Outcome:
+        """Nothing can have been made: no call of ours makes any."""
+        return Outcome(Status.UNCHANGED, f"No successor of {held.id} was made by us")
+
+    def accept(self, held: Held, value: Secret, vendor: VendorContext) -> Reissued:
+        """A long-term key of the same account that its list shows active."""
+        value = Secret(value.reveal().strip())
+        owner = bedrock_keys.owner_of(value.reveal_text())
+        if value in held.values.values():
+            return _no("it is the leaked one itself")
+        if owner is None or owner.kind is not LONG:
+            return _no("it does not look like a long-term Bedrock API key (ABSK…)")
+        if owner.account != held.credential.account:
+            return _no(
+                f"it is of account {owner.account}, the leaked one of {held.credential.account}"
+            )
+        check = _Ending(_held(held, value), vendor).look()
+        if check.alive is None:
+            summary = "The new value could not be looked at, and was not taken"
+            return Reissued(
+                Outcome(Status.UNREACHABLE, summary, check.reason, evidence=check.evidence)
+            )
+        if not check.alive:
+            return _no("the account's list does not show it as active", check.evidence)
+        taken = Outcome(Status.DONE, f"Took in a new value for {held.id}", evidence=check.evidence)
+        return Reissued(taken, {PART: value})
+
+    def confirm(self, new: Held, vendor: VendorContext) -> Check:
+        """Whether the account's list shows the new one as active."""
+        value = new.values.get(PART)
+        return _Ending(new if value is None else _held(new, value), vendor).look()
+
+    def delete(self, held: Held, vendor: VendorContext) -> Outcome:
+        """Gone from the list. An active one is not touched: that is for `revoke` first."""
+        if _left_alone(held) or held.credential.kind == SHORT.name:
+            return Outcome(Status.UNCHANGED, f"{held.id}: there is nothing to delete")
+        return _Ending(held, vendor).delete()
+
+    def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
+        """The long-lived values that the responder's own credentials come from."""
+        from remediate_providers.aws.session import responder_values
+
+        return responder_values(vendor.environment)
+
+
+class _Ending:
+    """One key: looked at in the account's list, and switched off there."""
+
+    host = "IAM"
+
+    def __init__(self, held: Held, vendor: VendorContext) -> None:
+        from remediate_providers.aws import service_credentials
+        from remediate_providers.aws.session import Aws
+
+        self._held = held
+        self._vendor = vendor
+        self._iam = service_credentials
+        self._aws = Aws.responder(vendor)
+        self.found: service_credentials.ServiceCredential | None = None
+        self._failed = Status.MANUAL
+
+    def look(self) -> Check:
+        """Dead, alive, or nothing proven."""
+        from remediate_providers.aws.check import CANARY
+        from remediate_providers.aws.failures import AwsError
+
+        credential = self._held.credential
+        if _left_alone(self._held):
+            return Check(None, reason=CANARY)
+        if credential.kind == SHORT.name:
+            return Check(None, reason=ENDED_BY_ITSELF)
+        alias = credential.public_id or ""
+        self.found = None
+        try:
+            mine = self._aws.me.account
+            if credential.account != mine:
+                return Check(None, reason=steps.foreign(credential, mine).why)
+            user = credential.labels.get("user")
+            self.found = self._iam.find(self._aws, self._iam.BEDROCK, alias, user)
+        except AwsError as error:
+            self._failed = error.status
+            return Check(None, reason=error.reason)
+        saw = "not in the list: deleted"
+        if self.found is not None:
+            saw = f"{self.found.id} of {self.found.user}: {self.found.status}"
+        seen = Evidence(self._iam.LIST, f"{alias}: {saw}", self._vendor.now())
+        return Check(self.found is not None and self.found.active, (seen,))
+
+    def ask(self) -> Asked:
+        """Switch it off."""
+        from remediate_providers.aws.failures import AwsError
+
+        if self.found is None:
+            return Asked(status=self._failed, reason=self.look().reason)
+        try:
+            self._iam.deactivate(self._aws, self.found)
+        except AwsError as error:
+            return Asked(accepted=error.doubtful, status=error.status, reason=error.reason)
+        return Asked(accepted=True, data={"user": self.found.user, "credential": self.found.id})
+
+    def step(self, reason: str) -> ManualStep:
+        """How a person ends it."""
+        return _deactivate(self._held, reason)
+
+    def delete(self) -> Outcome:
+        """Delete it, where it is inactive."""
+        from remediate_providers.aws.failures import AwsError
+
+        check = self.look()
+        found = self.found
+        name = self._held.id
+        if found is None:
+            if check.alive is False:
+                return Outcome(Status.UNCHANGED, f"{name} was deleted before", "", check.evidence)
+            return Outcome(self._failed, f"Could not delete {name}", check.reason)
+        if found.active:
+            why = "it is active (again): deactivate it first, and see who needs it"
+            return Outcome(Status.REFUSED, f"Did not delete {name}", why, check.evidence)
+        try:
+            self._iam.delete(self._aws, found)
+        except AwsError as error:
+            if not error.gone:
+                return error.outcome(f"Could not delete {name}")
+        check = self.look()
+        if self.found is None and check.alive is False:
+            return Outcome(Status.DONE, f"Deleted {name}", evidence=check.evidence)
+        reason = check.reason or "the account's list shows it still"
+        return Outcome(Status.UNKNOWN, f"Asked to delete {name}", reason, check.evidence)
+
+
+def _left_alone(held: Held) -> bool:
+    return bool(held.credential.labels.get("canary"))
+
+
+def _otherwise(held: Held, vendor: VendorContext) -> Outcome:
+    """What is no long-term key of somebody's: canaries, and short-term keys."""
+    from remediate_providers.aws.check import CANARY
+    from remediate_providers.aws.failures import AwsError
+    from remediate_providers.aws.session import Aws
+    from remediate_providers.aws.sessions import end_sessions
+
+    signer = held.credential.public_id or ""
+    if _left_alone(held):
+        return Outcome(Status.SKIPPED, f"Left {held.id} alone", reason=CANARY)
+    if keys.kind_of_id(signer) is not keys.TEMPORARY:
+        why = f"It lives as long as access key {signer}, which signed it, and 12 hours at most."
+        step = steps.deactivate(held.credential, None, why)
+        return Outcome(Status.MANUAL, f"{held.id} has no switch of its own", why, manual=step)
+    try:
+        return end_sessions(held, Aws.responder(vendor), vendor)
+    except AwsError as error:
+        step = steps.session_key(held.credential)
+        return Outcome(
+            error.status, f"Could not end the session of {held.id}", error.reason, manual=step
+        )
+
+
+def _held(old: Held, value: Secret) -> Held:
+    """*value* as a credential like *old*: with its own alias and user."""
+    owner = bedrock_keys.owner_of(value.reveal_text())
+    if owner is None:
+        return old
+    named = {**old.credential.labels, "user": owner.user or ""}
+    return Held(
+        replace(old.credential, public_id=owner.public_id, account=owner.account, labels=named),
+        {PART: value},
+    )
+
+
+def _deactivate(held: Held, why: str) -> ManualStep:
+    credential = held.credential
+    user = credential.labels.get("user", "")
+    return ManualStep(
+        id=f"deactivate-bedrock-{_short(held)}",
+        title=f"Deactivate Bedrock API key {credential.public_id}",
+        why=why,
+        url=steps.user_page(user or None),
+        instructions=(
+            f"Sign in to account {credential.account} with rights on IAM.",
+            "Security credentials > API keys for Amazon Bedrock > Actions > Deactivate.",
+            f"Or: aws iam list-service-specific-credentials --user-name {user}; with the id it shows:",
+            f"aws iam update-service-specific-credential --user-name {user} --service-specific-credential-id ID --status Inactive",
+            "Then: remediate resume",
+        ),
+        check="remediate asks iam:ListServiceSpecificCredentials again",
+    )
+
+
+def _replace(held: Held) -> ManualStep:
+    step = f"replace-bedrock-{_short(held)}"
+    return ManualStep(
+        id=step,
+        title=f"Give what used Bedrock API key {held.credential.public_id} another way in",
+        why="A role or a short-term key needs no secret that can leak; AWS advises against long-term keys.",
+        url=bedrock_keys.CONSOLE,
+        instructions=(
+            "Better: let the application use a role, and skip this step.",
+            "Or: API keys > Long-term API keys > Generate, with an end.",
+            f"Hand it in on standard input: remediate resume --value {step}",
+        ),
+        check="remediate looks that it is of the same account, active, and not the old one",
+        takes_value=True,
+    )
+
+
+def _short(held: Held) -> str:
+    return held.credential.parts.get(PART, held.id)[:8]
+
+
+def _no(reason: str, seen: tuple[Evidence, ...] = ()) -> Reissued:
+    return Reissued(
+        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=seen)
+    )
