@@ -10,7 +10,8 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from remediate.errors import RepositoryError
@@ -38,10 +39,11 @@ def purge(repo: Repo, rehearsal: Rehearsal, *, progress: Progress = no_progress)
     doomed = frozenset(rehearsal.doomed)
     if not doomed and not rehearsal.lfs:
         return Purged(0, 0)
-    with writing(repo.common_dir) as guard:
+    with writing(repo.common_dir) as guard, ThreadPoolExecutor(1) as beside:
+        # It takes as long as writing a pack does, and nothing goes before it is done.
+        unused = beside.submit(require_unused, repo, doomed)
+        rewritten, kept = remove(repo, guard, doomed, progress, sure=unused.result)
         largefiles.remove(repo, rehearsal.lfs)
-        require_unused(repo, doomed)
-        rewritten, kept = remove(repo, guard, doomed, progress)
     left = packs.types(repo, rehearsal.doomed)
     for oid in sorted(left):
         kept.append(f"object {oid}: it is in {_holder(repo, oid)}")
@@ -95,11 +97,15 @@ def require_unused(repo: Repo, doomed: Set[str]) -> None:
 
 
 def remove(
-    repo: Repo, guard: Guard, ids: Set[str], progress: Progress = no_progress
+    repo: Repo,
+    guard: Guard,
+    ids: Set[str],
+    progress: Progress = no_progress,
+    sure: Callable[[], None] = lambda: None,
 ) -> tuple[int, list[str]]:
     """Take the objects *ids* out of *repo*'s own object directory, whoever needs them.
 
-    Gives how many packs were written again, and what has to be said: packs that other names on this
+    *sure* is called before anything goes, and raises where nothing may. Gives how many packs were written again, and what has to be said: packs that other names on this
     disk still hold.
     """
     rewritten = 0
@@ -126,8 +132,9 @@ def remove(
             if (note := _shared_note(index, old)) is not None:
                 said.append(note)
             keep = [oid for oid in order if oid not in ids]
-            clean |= _rewrite_pack(repo, guard, index, keep, old)
+            clean |= _rewrite_pack(repo, guard, index, keep, old, sure)
             rewritten += 1
+        sure()
         _remove_loose(repo, ids)
         _remove_abandoned(repo)
         if not affected:
@@ -138,7 +145,12 @@ def remove(
 
 
 def _rewrite_pack(
-    repo: Repo, guard: Guard, index: Path, keep: Sequence[str], old: os.stat_result
+    repo: Repo,
+    guard: Guard,
+    index: Path,
+    keep: Sequence[str],
+    old: os.stat_result,
+    sure: Callable[[], None],
 ) -> set[Path]:
     """Put a pack with the objects *keep* in the place of *old*, the one of *index*; gives its index."""
     made: list[Path] = []
@@ -153,7 +165,9 @@ def _rewrite_pack(
                     hint="git fsck --full says whether the old one is damaged.",
                 )
             _carry_marks(index, made, old)
+            sure()
             packs.install(repo, folder)
+    sure()
     # These name packs and commits that are about to go; git makes them again when it next tidies up.
     for cache in _caches(repo):
         cache.unlink(missing_ok=True)
