@@ -2,6 +2,8 @@
 
     python benchmarks/history.py REPO --secret VALUE [--leaks one many recent recent-many] [--purge]
 
+``--ways remediate --rounds 1`` is the quick one: ours beside `stock` alone, once.
+
 Each way works on copies of its own of one repository, one after another and again, round by round, so
 that a machine whose speed drifts drifts for all:
 
@@ -310,10 +312,10 @@ def _plant(repo: Path, fork: str, head: str, value: str) -> None:
 
 
 def compare(
-    repo: Path, values: list[str], scratch: Path, rounds: int, title: str
+    repo: Path, values: list[str], scratch: Path, rounds: int, title: str, chosen: list[str]
 ) -> dict[str, list[Cost]]:
-    """All ways on copies of *repo*, in turn, *rounds* times."""
-    refs = _affected(repo, values, scratch)
+    """The *chosen* ways on copies of *repo*, in turn, *rounds* times."""
+    refs = _affected(repo, values, scratch) if "expert" in chosen else []
     ways: dict[str, Callable[[Path, Path], Cost]] = {
         "remediate": lambda copy, work: ours(copy, values, work),
         "stock": lambda copy, work: stock(copy, values, work),
@@ -321,6 +323,7 @@ def compare(
         "preview": lambda copy, work: ours(copy, values, work, "preview"),
         "limit": limit,
     }
+    ways = {name: way for name, way in ways.items() if name in chosen}
     found: dict[str, list[Cost]] = {name: [] for name in ways}
     for number in range(rounds):
         for name, way in ways.items():
@@ -344,6 +347,8 @@ def _shown(title: str, found: dict[str, list[Cost]]) -> None:
         shown = "" if commits is None else f"{commits:,} of {costs[0].facts['total']:,}"
         peak = max(c.peak for c in costs) / 1e6
         print(f"| {name} | {wall:.1f} | {cpu:.1f} | {ratio:.1f} | {shown} | {peak:.0f} MB |")
+    if "preview" not in found or "limit" not in found:
+        return
     pairs = zip(found["preview"], found["limit"], strict=True)
     print(
         f"\nPreview: {statistics.median(p.seconds / m.seconds for p, m in pairs):.1f} times the limit."
@@ -351,15 +356,20 @@ def _shown(title: str, found: dict[str, list[Cost]]) -> None:
 
 
 def _purge(repo: Path, values: list[str], scratch: Path, rounds: int) -> None:
+    """The purge beside ``git repack -ad``, each on a copy of its own, in turn."""
     print("\n### Purge\n")
     ratios = []
-    for _ in range(rounds):
+    for number in range(rounds):
+        print(f"  purge: round {number + 1}", file=sys.stderr)
         with _copy(repo, scratch) as (copy, work):
             cost = ours(copy, values, work, "purge")
         with _copy(repo, scratch) as (copy, _work):
             repack, _ = measured(["git", "-C", str(copy), "repack", "-q", "-a", "-d"])
         ratios.append(cost.facts["purge"] / repack.seconds)
-        print(f"- purge {cost.facts['purge']:.1f} s, `git repack -ad` {repack.seconds:.1f} s")
+        print(
+            f"- purge {cost.facts['purge']:.1f} s (the whole run peaks at {cost.peak / 1e6:.0f} MB), "
+            f"`git repack -ad` {repack.seconds:.1f} s ({repack.peak / 1e6:.0f} MB)"
+        )
     print(f"\n{statistics.median(ratios):.2f} times `git repack -ad` (median).")
 
 
@@ -384,6 +394,9 @@ def main() -> None:
     parser.add_argument("--secret", required=True)
     parser.add_argument("--leaks", nargs="+", choices=LEAKS, default=["one"])
     parser.add_argument(
+        "--ways", nargs="+", choices=WAYS, default=list(WAYS), help="which to measure beside stock"
+    )
+    parser.add_argument(
         "--purge", action="store_true", help="the purge against git repack -ad, too"
     )
     parser.add_argument("--rounds", type=int, default=3)
@@ -403,10 +416,14 @@ def main() -> None:
         for leak in given.leaks:
             where, first = (recent, value) if leak.startswith("recent") else (repo, given.secret)
             values = [first, *_others(99)] if leak.endswith("many") else [first]
-            _shown(LEAKS[leak], compare(where, values, given.scratch, given.rounds, leak))
+            ways = ["stock", *given.ways]
+            costs = compare(where, values, given.scratch, given.rounds, leak, ways)
+            _shown(LEAKS[leak], costs)
     if given.purge:
         _purge(repo, [given.secret], given.scratch, given.rounds)
 
+
+WAYS = ("remediate", "expert", "preview", "limit")
 
 LEAKS = {
     "one": "One secret",

@@ -57,15 +57,16 @@ def rule_needles(
     return Ruled(tuple(found.values()), written & found.keys())
 
 
-def keep_ruled(ruled: Ruled, custody: Custody, folder: Path) -> None:
+def keep_ruled(ruled: Ruled, known: set[str], custody: Custody, folder: Path) -> None:
     """Put the texts that patterns matched into *custody*: once replaced, no pattern finds them again.
 
-    Their fingerprints go to *folder*. Raises `CustodyError` where one that is noted there is lost.
+    Their fingerprints go to *folder*. Raises `CustodyError` where one that is noted there is lost: it is
+    not among *known* secrets either.
     """
     matched = [needle for needle in ruled.needles if needle.id not in ruled.insisted]
     noted = folder / "rules.json"
     before = set(json.loads(noted.read_bytes())) if noted.exists() else set()
-    if lost := before - {needle.id for needle in ruled.needles}:
+    if lost := before - known - {needle.id for needle in ruled.needles}:
         raise CustodyError(
             f"{len(lost)} texts that rules in --expressions matched before are neither in custody nor in "
             "the history any more, so nobody can look for what is left of them.",

@@ -392,7 +392,7 @@ class Run:
                 held=self.custody.rules,
                 progress=self.progress(),
             )
-            keep_ruled(ruled, self.custody, self.folder)
+            keep_ruled(ruled, set(self.state.secrets), self.custody, self.folder)
             self._ruled = ruled
         return self._ruled or Ruled()
 
