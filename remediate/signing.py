@@ -12,12 +12,12 @@ import hashlib
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from remediate.errors import Error, ExitStatus, UsageError
+from remediate.passing import passing_folder
 
 NAMESPACE = "remediate"
 """What a signature is for: one made for git or for mail is not taken for an approval, nor ours there."""
@@ -95,7 +95,7 @@ def sign(data: bytes, key: SigningKey) -> bytes:
 
     Raises `UsageError` with ssh-keygen's own words where it can't sign.
     """
-    with tempfile.TemporaryDirectory(prefix="remediate-sign-") as scratch:
+    with passing_folder() as scratch:
         path = key.file
         if path is None:
             path = Path(scratch, "key.pub")
@@ -127,7 +127,7 @@ def verify(data: bytes, signature: bytes, signers: bytes) -> Signer:
 
     Raises `SignatureError`.
     """
-    with tempfile.TemporaryDirectory(prefix="remediate-verify-") as scratch:
+    with passing_folder() as scratch:
         # Copies: what was looked at is what ssh-keygen is given.
         allowed, armoured = Path(scratch, "allowed"), Path(scratch, "signature")
         allowed.write_bytes(signers)

@@ -15,6 +15,7 @@ import typer
 from remediate.cli import options as o
 from remediate.cli.hardening import harden
 from remediate.errors import Error, ExitStatus, InterruptedRunError, UsageError
+from remediate.passing import clear_dead
 
 #: Command to (module of `remediate.cli`, function); the order is that of ``--help``.
 _COMMANDS = {
@@ -85,6 +86,7 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     harden()
     signal.signal(signal.SIGTERM, _terminated)
+    clear_dead()
     try:
         _remind()
         code = build()(standalone_mode=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from remediate.cli import options as o
 from remediate.cli.console import Console
 from remediate.cli.session import Flags, installation, intake, repository
 from remediate.errors import ExitStatus
+from remediate.passing import passing_folder
 
 if TYPE_CHECKING:
     from remediate.history.model import Rehearsal
@@ -60,7 +60,7 @@ def preview(
         console.document(_empty()) if json else console.say("The report names no secret.")
         return
     require_rewritable(where)
-    with tempfile.TemporaryDirectory(prefix="remediate-preview-") as scratch:
+    with passing_folder() as scratch:
         insisted = ruled.insisted | {
             fingerprint
             for credential in taken.credentials
@@ -69,7 +69,7 @@ def preview(
         }
         begun = time.monotonic()
         rehearsal = rehearse_with_care(
-            where, needles, Path(scratch) / "git", insisted=insisted, progress=console.progress
+            where, needles, scratch / "git", insisted=insisted, progress=console.progress
         )
         took = time.monotonic() - begun
         console.settle()

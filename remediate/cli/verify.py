@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from remediate.cli import options as o
 from remediate.cli.console import Console
 from remediate.cli.session import Flags, installation, intake, repository
 from remediate.errors import ExitStatus, UsageError
+from remediate.passing import passing_folder
 
 if TYPE_CHECKING:
     from remediate.history.model import Verdict
@@ -56,12 +56,12 @@ def verify(
     served: list[str] | None = None
     if remote or by_id:
         rules = load_policy(Flags(repo=repo, policy=policy).options(), where)
-        with tempfile.TemporaryDirectory(prefix="remediate-verify-") as scratch:
+        with passing_folder() as scratch:
             for name in rules.remotes:
                 url = address(where, name)
-                there = verify_remote(url, needles, Path(scratch), look, like=where)
+                there = verify_remote(url, needles, scratch, look, like=where)
                 verdict = joined(verdict, there)
-            served = _by_id(where, rules.remotes, Path(scratch))
+            served = _by_id(where, rules.remotes, scratch)
         if by_id and served is not None:
             verdict = replace(verdict, scope=replace(verdict.scope, remote_by_id=True))
     verdict = replace(verdict, unreadable=(*verdict.unreadable, *taken.unread))

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -28,6 +27,7 @@ from remediate.history.model import (
     no_progress,
 )
 from remediate.history.repo import Repo, open_repo
+from remediate.passing import passing_folder
 from remediate.secret import Secret
 
 #: What of the caller's ``GIT_*`` variables says how to reach a remote; all others are scrubbed, most
@@ -343,10 +343,7 @@ def scratch(workdir: Path, url: Secret, like: Repo | None) -> Iterator[Path]:
 @contextlib.contextmanager
 def _reached(repo: Repo, url: Secret) -> Iterator[tuple[Path, str]]:
     """A repository and the name of a remote in it that stands for *url*."""
-    with (
-        tempfile.TemporaryDirectory(prefix="remediate-") as folder,
-        scratch(Path(folder), url, repo) as bare,
-    ):
+    with passing_folder() as folder, scratch(folder, url, repo) as bare:
         yield bare, "origin"
 
 

@@ -7,9 +7,7 @@ gone afterwards.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from remediate.history import remote
 from remediate.history.edits import Clean
@@ -17,6 +15,7 @@ from remediate.history.model import RefChange
 from remediate.history.refnames import REPLACE, decide
 from remediate.history.remote import Cause
 from remediate.history.repo import Repo
+from remediate.passing import passing_folder
 
 #: Where the scratch repository remembers what the remote had, for the lease.
 _LEASE = "refs/lease/"
@@ -67,8 +66,8 @@ def _without(there: Mapping[str, str], names: set[str]) -> dict[str, str]:
 def _push(repo: Repo, name: str, todo: Mapping[str, RefChange]) -> str:
     """One push of all of them; gives git's words, to tell a cause from."""
     with (
-        tempfile.TemporaryDirectory(prefix="remediate-") as workdir,
-        remote.scratch(Path(workdir), remote.address(repo, name), repo) as folder,
+        passing_folder() as workdir,
+        remote.scratch(workdir, remote.address(repo, name), repo) as folder,
     ):
         info = folder / "objects" / "info"
         info.mkdir(parents=True, exist_ok=True)

@@ -96,6 +96,32 @@ def test_killed_as_the_push_lands(tried: Tried) -> None:
     told(tried)
 
 
+def test_killed_as_the_remote_is_read(tried: Tried) -> None:
+    """The folder that holds the remote's address, maybe with a password, is not left for good."""
+    world = tried.world
+    real = shutil.which("git")
+    found: list[str] = []
+
+    def kill() -> int:
+        (world.folder / "bin").mkdir()
+        git = world.folder / "bin" / "git"
+        git.write_text(
+            f'#!/bin/sh\ncase "$*" in *ls-remote*) kill -9 $PPID; exit 1;; esac\nexec {real} "$@"\n'
+        )
+        git.chmod(0o755)
+        path = f"{git.parent}{os.pathsep}{world.environment['PATH']}"
+        code = world.command(*world.arguments(), env={"PATH": path}).code
+        found.extend(str(left) for left in (world.folder / "tmp").rglob("config"))
+        return code
+
+    before = tried.kills
+    tried.killed("as the remote is read", kill)
+    assert tried.kills == before + 1
+    assert found, "it was killed somewhere else"
+    # What lies there is part of what is compared.
+    told(tried)
+
+
 #: System calls that change files, and how often any one process of the command makes them at most.
 CALLS = {"rename": 90, "unlink": 60, "fsync": 260, "write": 150, "mkdir": 40, "link": 8}
 
