@@ -36,14 +36,26 @@ def passing_folder() -> Iterator[Path]:
 def clear_dead() -> None:
     """Remove what killed processes of this user left in the temporary folder. Never raises OSError."""
     with contextlib.suppress(OSError):
-        for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        for path in temporary_folder().glob(f"{PREFIX}*"):
             with contextlib.suppress(OSError):
                 _clear(path)
 
 
+def temporary_folder() -> Path:
+    """Where temporary files go. Raises FileNotFoundError where nothing can be written anywhere.
+
+    `tempfile.gettempdir` tries each place by writing a file, which a killed process leaves behind.
+    """
+    named = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
+    for folder in [*filter(None, named), "/tmp", "/var/tmp"]:  # noqa: S108 (private ones are made in it)
+        if Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK):
+            return Path(folder).absolute()
+    raise FileNotFoundError("no temporary folder can be written to; set TMPDIR")
+
+
 def _made() -> tuple[Path, int]:
     while True:
-        path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary_folder()))
         descriptor = _opened(path)
         if descriptor is None:
             continue

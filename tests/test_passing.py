@@ -7,12 +7,11 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from remediate.passing import PREFIX, clear_dead, passing_folder
+from remediate.passing import PREFIX, clear_dead, passing_folder, temporary_folder
 
 _HOLDER = """
 import time
@@ -28,7 +27,6 @@ with passing_folder() as path:
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A temporary folder of the test's own."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
     return tmp_path
 
 
@@ -86,5 +84,12 @@ def test_one_taken_for_dead_before_it_was_locked_is_made_again(
 
 
 def test_a_temporary_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
-    clear_dead()
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    with passing_folder() as path:
+        assert path.is_dir()
+
+
+def test_finding_the_place_writes_nothing(temporary: Path) -> None:
+    before = temporary.stat().st_mtime_ns
+    assert temporary_folder() == temporary
+    assert temporary.stat().st_mtime_ns == before

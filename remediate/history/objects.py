@@ -18,6 +18,7 @@ from typing import IO
 
 from remediate.errors import GitError
 from remediate.history import git
+from remediate.passing import temporary_folder
 
 #: Above this many bytes git streams a blob that is not stored as a delta instead of holding it.
 STREAMED_FROM = 32 << 20
@@ -37,7 +38,7 @@ def base_cache(cores: int) -> tuple[str, str]:
 
 def ids_file(oids: Iterable[bytes]) -> IO[bytes]:
     """A file without a name that holds *oids*, one a line, to be a child's standard input."""
-    handle = tempfile.TemporaryFile()  # noqa: SIM115 (the child outlives this function)
+    handle = tempfile.TemporaryFile(dir=temporary_folder())  # noqa: SIM115 (the child outlives this function)
     try:
         handle.write(b"".join(oid + b"\n" for oid in oids))
         handle.seek(0)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remediate.errors import ReportError
+from remediate.passing import temporary_folder
 from remediate.plugins.report import Document
 from remediate.reports.read import MAX_BYTES
 
@@ -36,7 +37,7 @@ class Scanner:
 
     def run(self, repo: Path) -> Document:
         """What it says of *repo*. Raises `ReportError` where it fails, or says too much."""
-        with tempfile.TemporaryFile() as out:
+        with tempfile.TemporaryFile(dir=temporary_folder()) as out:
             # Unnamed, so that what it finds is on no path, and does not have to fit into a pipe.
             done = subprocess.run(
                 self.command(repo),
