@@ -208,6 +208,11 @@ class Run:
             lost = Outcome(Status.UNKNOWN, f"To be done again: {known.action}", reason=why)
             self._ended(known.action, {known.subject: (key, lost)})
 
+    def leave(self, effect: Effect, summary: str, why: str) -> None:
+        """Write down that *effect* is not wanted any more, whatever had come of it; nothing is done."""
+        ended = Outcome(Status.SKIPPED, summary, reason=why)
+        self._ended(effect.action, {effect.subject: (effect.key, ended)})
+
     def _do(
         self, action: str, do: Callable[[Sequence[str]], Mapping[str, Outcome]], todo: Sequence[str]
     ) -> dict[str, Outcome]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from remediate.clock import utc_now
 from remediate.incident.redaction import forms, harmless
 from remediate.incident.run import Run
+from remediate.incident.state import Effect
 from remediate.model import Credential, ManualStep
 from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.plugins.provider import ConfirmsNew, Kind
@@ -23,6 +24,7 @@ _COMMAND_SECONDS = 900
 def deliver(run: Run, old: Credential, new: Credential) -> bool:
     """Whether *new* is in every store, deployed and seen to work."""
     table = run.policy.for_credential(old)
+    _let_go(run, old)
     for spec in table.stores:
         outcome = run.effect(
             "store",
@@ -46,6 +48,53 @@ def deliver(run: Run, old: Credential, new: Credential) -> bool:
         "check-new", old.id, lambda: _check(run, table.check, old, new), key=f"check-new/{old.id}"
     )
     return _well(outcome)
+
+
+def holding(run: Run, old: Credential) -> set[str]:
+    """The stores that took the newest successor of *old*, whether policy still names them or not."""
+    return {
+        effect.subject
+        for effect in _deliveries(run, old)
+        if effect.action == "store" and effect.outcome and effect.outcome.status.settled
+    }
+
+
+def recall(run: Run, old: Credential, why: str) -> None:
+    """Take back that the successor of *old* was delivered anywhere: another one will be."""
+    for effect in _deliveries(run, old):
+        run.doubt(effect.key, why)
+
+
+def _deliveries(run: Run, old: Credential) -> list[Effect]:
+    keys = {f"deploy/{old.id}", f"check-new/{old.id}"}
+    return [
+        effect
+        for effect in run.state.effects.values()
+        if effect.key in keys
+        or (effect.action == "store" and effect.key == f"store/{effect.subject}/{old.id}")
+    ]
+
+
+def _let_go(run: Run, old: Credential) -> None:
+    """Settle that nobody waits any more for what policy names no longer: a store, the deploy."""
+    table = run.policy.for_credential(old)
+    for effect in _deliveries(run, old):
+        if effect.outcome is not None and (
+            effect.outcome.status.settled or effect.outcome.status is Status.SKIPPED
+        ):
+            continue
+        if effect.action == "store" and effect.subject not in table.stores:
+            what = effect.subject
+        elif effect.action == "deploy" and not table.deploy:
+            what = "The deploy"
+        else:
+            continue
+        if effect.action == "store" and effect.doubtful:
+            run.advise(
+                f"{what} may have been given a new value before policy stopped naming it: look, and "
+                "take it away there."
+            )
+        run.leave(effect, f"{what} is no longer named", "policy was changed since")
 
 
 def _advise_again(run: Run, spec: str, outcome: Outcome) -> None:
@@ -83,6 +132,8 @@ def _put(run: Run, spec: str, old: Credential, new: Credential) -> Outcome:
             if effect.action == "store"
             and effect.subject == spec
             and effect.key != f"store/{spec}/{old.id}"
+            # Left out since: nobody's value is there, or nobody's any more.
+            and not (effect.outcome and effect.outcome.status is Status.SKIPPED)
         ),
         None,
     )
@@ -102,9 +153,7 @@ def _put(run: Run, spec: str, old: Credential, new: Credential) -> Outcome:
     held = run.held(new, f"store {where.scheme}")
     missing = [part for part in new.parts if part not in held.values]
     if missing:
-        return Outcome(
-            Status.UNKNOWN, f"{spec} was left as it is", reason="the new value is not in custody"
-        )
+        return _by_hand(run, spec, old)
     try:
         return stores.get(where.scheme).put(where, held.values, run.vendor(old))
     except KeyError as error:
@@ -114,6 +163,26 @@ def _put(run: Run, spec: str, old: Credential, new: Credential) -> Outcome:
             reason=f"the credential has no part named {error.args[0]!r}; "
             f"it has {', '.join(new.parts)}",
         )
+
+
+def _by_hand(run: Run, spec: str, old: Credential) -> Outcome:
+    """The value is gone, and some other store has it: it can be had from there alone."""
+    have = ", ".join(sorted(holding(run, old))) or "whatever has it"
+    return Outcome(
+        Status.MANUAL,
+        f"{spec} was left as it is",
+        reason="the new value is not in custody, and no other one is asked for",
+        manual=ManualStep(
+            id=f"copy-{old.id.replace(':', '-')}",
+            title=f"Copy the new {old.kind} into {spec}",
+            why="It was in memory alone, and went with its process before every store had it.",
+            instructions=(
+                f"Take it from {have}, and put it into {spec}.",
+                f"Take {spec} out of the stores of its [[credential]] table in remediate.toml.",
+                "Then: remediate resume",
+            ),
+        ),
+    )
 
 
 def _command(
@@ -214,7 +283,19 @@ def _check(run: Run, command: Sequence[str], old: Credential, new: Credential) -
             "No check of the new credential",
             reason="the provider has no probe for it, and policy names no check",
         )
-    found = provider.confirm(run.held(new, "check-new"), run.vendor(old))
+    held = run.held(new, "check-new")
+    if any(part not in held.values for part in new.parts):
+        # Every store has it by now, so it is in use, and no other one is made for a look at it.
+        run.advise(
+            f"The new {old.kind} was not tried, nor looked for in the repository: its value was in "
+            "memory alone and is gone. See that what reads it from its store works."
+        )
+        return Outcome(
+            Status.UNCHANGED,
+            "No check of the new credential",
+            reason="its value was in memory alone, and went with its process",
+        )
+    found = provider.confirm(held, run.vendor(old))
     if found.alive:
         return Outcome(Status.DONE, "The new credential works", evidence=found.evidence)
     if found.alive is False:

@@ -14,7 +14,7 @@ from remediate.plugins.outcome import Outcome, Status
 from remediate.plugins.provider import Accepts, Installs, Reissued, Reissues
 from remediate.secret import Secret
 from remediate.stages.authority import may_act
-from remediate.stages.delivery import deliver
+from remediate.stages.delivery import deliver, holding, recall
 from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.killing import dies_replaced, kill
 from remediate.stages.newvalues import look_for_new_values
@@ -60,8 +60,10 @@ def _successor(run: Run, credential: Credential) -> Outcome:
         return run.effect("reissue", credential.id, lambda: _foothold(run, credential), key=key)
     if not isinstance(provider, Reissues):
         return run.effect("reissue", credential.id, lambda: _by_hand(credential), key=key)
-    if _lost_unused(run, credential):
-        why = "the new value was in memory alone, and no store had it yet"
+    if _lost(run, credential, key):
+        # The stores first: where this is cut off, the next run still sees that not all of them have it.
+        why = "the new value was in memory alone, and not every store had it yet"
+        recall(run, credential, why)
         run.doubt(key, why)
         run.doubt(f"install/{credential.id}", why)
     known = run.state.outcome(key)
@@ -122,17 +124,20 @@ def _successor(run: Run, credential: Credential) -> Outcome:
     return outcome
 
 
-def _lost_unused(run: Run, credential: Credential) -> bool:
-    """Whether the successor's value is gone and stands in no store either: nothing can be done with it.
+def _lost(run: Run, credential: Credential, key: str) -> bool:
+    """Whether the successor's value is gone before every store had it: it has to be made again.
 
-    One that a store has is in use, perhaps; it is left alone, and a person told what still waits.
+    One that some stores have goes too, for they are all to hold the same. But where no further one
+    will be asked for, what is in use somewhere is left alone, and a person told what to do.
     """
     made = run.successor(credential)
     if made is None or all(name in run.custody for name in made.parts.values()):
         return False
     stores = run.policy.for_credential(credential).stores
-    put = (run.state.outcome(f"store/{spec}/{credential.id}") for spec in stores)
-    return not any(outcome is not None and outcome.status.settled for outcome in put)
+    have = holding(run, credential)
+    if have.issuperset(stores):
+        return False
+    return not have or _asked(run, key) < MOST_REISSUES
 
 
 def _asked(run: Run, key: str) -> int:
