@@ -27,6 +27,12 @@ def prevent(
             metavar="PATH", help="A bare repository on this machine: its pre-receive hook instead."
         ),
     ] = None,
+    host: Annotated[
+        bool,
+        typer.Option(
+            "--host/--no-host", help="Switch on push protection where the remotes' host has it."
+        ),
+    ] = True,
     remove: Annotated[bool, typer.Option("--remove", help="Take out what it put in.")] = False,
     hook: Annotated[
         str | None, typer.Option(metavar="NAME", hidden=True, help="What the hook itself runs.")
@@ -40,7 +46,10 @@ def prevent(
 
     Example: remediate prevent
     """
-    from remediate.prevention import kit
+    from remediate.cli.prompts import Agrees
+    from remediate.history import remote
+    from remediate.plugins.context import VendorContext
+    from remediate.prevention import hosted, kit
 
     console = Console(as_json=json, plain=plain)
     where, here = repository(repo), installation()
@@ -48,8 +57,12 @@ def prevent(
         _run_hook(console, where, here, hook)
         return
     folder = _patches(here, where)
+    kept = here.home.path / "guards" / f"{folder.name}.json"
+    vendor = VendorContext(environment=dict(os.environ), asks=Agrees())
     if remove:
         done = kit.take_out_of_server(server) if server else kit.take_out(where, folder)
+        if server is None:
+            done.notes += hosted.switch_back(vendor, kept)
     else:
         from remediate.incident.opening import load_policy
         from remediate.prevention import staged
@@ -70,6 +83,8 @@ def prevent(
             done.notes.insert(
                 0, f"The hook knows {known} secrets by fingerprint, on this machine alone."
             )
+            if host:
+                done.notes += hosted.switch_on(remote.addresses(where), vendor, kept)
     if json:
         console.document(
             {

@@ -105,16 +105,13 @@ def ordered(found: Iterable[Listed], now: datetime) -> list[dict[str, Any]]:
 
 def _places(repo: Path) -> list[str]:
     """The addresses of the clone's remotes, without user info; nothing outside of a clone."""
-    from remediate.history import git, remote
+    from remediate.history import remote
     from remediate.history.repo import open_repo
 
     try:
-        where = open_repo(repo)
+        return remote.addresses(open_repo(repo))
     except RepositoryError:
         return []
-    raw = git.run(where.git_dir, "config", "--get-regexp", r"^remote\..*\.url$", accept=(0, 1))
-    lines = raw.decode("utf-8", "surrogateescape").splitlines()
-    return list(dict.fromkeys(remote.shown(line.partition(" ")[2]) for line in lines))
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

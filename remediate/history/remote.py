@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from remediate.errors import RemoteError, RepositoryError
+from remediate.history import git
 from remediate.history.durable import create
 from remediate.history.model import (
     Needle,
@@ -153,6 +154,13 @@ def cause_of(words: str) -> Cause:
     return next(
         (cause for cause, pattern in _SAYS if re.search(pattern, words, re.IGNORECASE)), Cause.OTHER
     )
+
+
+def addresses(repo: Repo) -> list[str]:
+    """The addresses of the clone's remotes as they were given, each once, without user info."""
+    raw = git.run(repo.git_dir, "config", "--get-regexp", r"^remote\..*\.url$", accept=(0, 1))
+    lines = raw.decode("utf-8", "surrogateescape").splitlines()
+    return list(dict.fromkeys(shown(line.partition(" ")[2]) for line in lines))
 
 
 def shown(address: str) -> str:

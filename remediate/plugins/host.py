@@ -95,6 +95,26 @@ class ServesById(Protocol):
 
 
 @runtime_checkable
+class Guards(Protocol):
+    """Can look for secrets in what is pushed, and refuse it."""
+
+    def unguarded(self, url: str, vendor: VendorContext) -> Change | None:
+        """What would be switched on for that; None where it is on. Read-only.
+
+        Raises `remediate.errors.VendorError` where the host would not say.
+        """
+        ...
+
+    def guard(self, url: str, change: Change, vendor: VendorContext) -> Outcome:
+        """Switch it on. Safe to repeat; done only where it was read again and is on."""
+        ...
+
+    def unguard(self, url: str, change: Change, vendor: VendorContext) -> Outcome:
+        """Bring it to `Change.before`. Safe to repeat."""
+        ...
+
+
+@runtime_checkable
 class ReadsAlerts(Protocol):
     """Can fetch the alert that somebody was sent the address of."""
 

@@ -243,3 +243,31 @@ def test_forks_are_listed_in_the_record(cli: Cli, world: World) -> None:
     record = cli("record", "--repo", world.root / "ours", "--format", "json").document
     (host,) = [fact for fact in record["facts"] if fact["topic"] == "host"]
     assert host["known"]["forks"] == [{"id": "bob/app", "url": "https://github.com/bob/app"}]
+
+
+def test_prevent_switches_push_protection_on_and_back_by_the_same_command(
+    cli: Cli, world: World
+) -> None:
+    env, ours = world.github.environment(), world.root / "ours"
+    scanning = world.there.about["security_and_analysis"]
+
+    def states() -> set[str]:
+        return {one["status"] for one in scanning.values()}
+
+    assert cli("prevent", "--repo", ours, "--no-host", env=env).code == 0
+    assert states() == {"disabled"}
+    offline = cli("prevent", "--repo", ours, "--json", env={"GITHUB_API_URL": world.github.url})
+    assert offline.code == 0 and "no token of yours" in " ".join(offline.document["notes"])
+    for _ in range(2):
+        done = cli("prevent", "--repo", ours, "--json", env=env)
+        assert done.code == 0, done.err
+        assert states() == {"enabled"}
+    assert any(note.endswith("is on.") for note in done.document["notes"])
+    world.github.fail("PATCH", "/repos/acme/app", Fault(403))
+    assert cli("prevent", "--repo", ours, "--remove", env=env).code == 0
+    assert states() == {"enabled"}, "GitHub refused"
+    assert cli("prevent", "--repo", ours, "--remove", env=env).code == 0
+    assert states() == {"disabled"}, "and it was not forgotten"
+    scanning["secret_scanning"] = {"status": "enabled"}
+    assert cli("prevent", "--repo", ours, "--remove", env=env).code == 0
+    assert scanning["secret_scanning"] == {"status": "enabled"}, "nothing of ours is left there"

@@ -13,6 +13,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.host import Change, SupportCase
 from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
 from remediate_providers.github import host_guards as guards
+from remediate_providers.github import host_secrets as scanning
 from remediate_providers.github import host_triggers as triggers
 from remediate_providers.github.host_look import look
 from remediate_providers.github.host_talk import Talk, repository
@@ -34,6 +35,9 @@ _LIFT: Mapping[str, _Act] = {
     "workflow": lambda talk, change: triggers.set_workflow(talk, change, paused=True),
     "hook": lambda talk, change: triggers.set_hook(talk, change, paused=True),
     "auto-merge": lambda talk, _change: triggers.set_auto_merge(talk, off=True),
+    "push-protection": lambda talk, _change: scanning.set_all(
+        talk, dict.fromkeys(scanning.NAMES, "enabled")
+    ),
 }
 _PUT_BACK: Mapping[str, _Act] = {
     "ruleset": guards.put_back_ruleset,
@@ -41,6 +45,7 @@ _PUT_BACK: Mapping[str, _Act] = {
     "workflow": lambda talk, change: triggers.set_workflow(talk, change, paused=False),
     "hook": lambda talk, change: triggers.set_hook(talk, change, paused=False),
     "auto-merge": lambda talk, _change: triggers.set_auto_merge(talk, off=False),
+    "push-protection": lambda talk, change: scanning.set_all(talk, change.before),
 }
 
 
@@ -82,6 +87,19 @@ class GitHubHost:
 
     def put_back(self, url: str, change: Change, vendor: VendorContext) -> Outcome:
         """See `Lifts`."""
+        return _act(_PUT_BACK, "put back", url, change, vendor)
+
+    def unguarded(self, url: str, vendor: VendorContext) -> Change | None:
+        """See `Guards`."""
+        with Talk(url, vendor) as talk:
+            return scanning.off(talk)
+
+    def guard(self, url: str, change: Change, vendor: VendorContext) -> Outcome:
+        """See `Guards`."""
+        return _act(_LIFT, "switched on", url, change, vendor)
+
+    def unguard(self, url: str, change: Change, vendor: VendorContext) -> Outcome:
+        """See `Guards`."""
         return _act(_PUT_BACK, "put back", url, change, vendor)
 
     def still_served(

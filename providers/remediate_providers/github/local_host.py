@@ -42,6 +42,10 @@ class HostedRepository:
             "archived": False,
             "forks_count": 0,
             "allow_auto_merge": False,
+            "security_and_analysis": {
+                "secret_scanning": {"status": "disabled"},
+                "secret_scanning_push_protection": {"status": "disabled"},
+            },
         }
     )
     admins: dict[str, int] = field(default_factory=dict)
@@ -59,6 +63,8 @@ class HostedRepository:
     """Commits that its pages and API show, reachable or not."""
     alerts: dict[int, dict[str, Any]] = field(default_factory=dict)
     deploy_keys: list[dict[str, Any]] = field(default_factory=list)
+    licensed: bool = True
+    """False: what concerns secret scanning is taken, and nothing changes."""
 
     def force_pushes(self, login: str, branch: str) -> bool:
         """The truth: whether *login* may force-push *branch* just now."""
@@ -187,7 +193,11 @@ class _Call:
         return Reply(200, dict(self.repository.about))
 
     def set_about(self) -> Reply:
-        self.repository.about |= self.request.json() or {}
+        body = dict(self.request.json() or {})
+        security = body.pop("security_and_analysis", None) or {}
+        self.repository.about |= body
+        if self.repository.licensed:
+            self.repository.about["security_and_analysis"] |= security
         return self.about()
 
     def rulesets(self) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remediate.errors import VendorError
-from remediate.plugins.host import ClosesAlerts, HasSupport, Lifts, ServesById, SupportCase
+from remediate.plugins.host import ClosesAlerts, Guards, HasSupport, Lifts, ServesById, SupportCase
 from remediate.plugins.outcome import Status
 from remediate.plugins.registry import hosts
 from remediate.plugins.report import Document
@@ -244,3 +244,33 @@ def test_the_supports_text_holds_all_they_ask_for() -> None:
     assert "Repository: acme/app\n" in text and "Affected pull requests: 3" in text
     assert first in text and served in text and "c" * 64 in text
     assert step.url is not None and step.url.startswith("https://support.github.com/")
+
+
+def test_push_protection_is_switched_on_and_back(github: RunningGitHub, around: Around) -> None:
+    there = guarded(github)
+    scanning = there.about["security_and_analysis"]
+    scanning["secret_scanning"] = {"status": "enabled"}
+    before = dict(scanning)
+    vendor = around(github.environment())
+    assert isinstance(HOST, Guards)
+    change = HOST.unguarded(address(github), vendor)
+    assert change is not None and scanning == before, "looking changes nothing"
+    for _ in range(2):
+        assert HOST.guard(address(github), change, vendor).status is Status.DONE
+    assert {one["status"] for one in scanning.values()} == {"enabled"}
+    assert HOST.unguarded(address(github), vendor) is None
+    assert HOST.unguard(address(github), change, vendor).status is Status.DONE
+    assert scanning == before, "what was on before stays on"
+
+
+def test_push_protection_that_the_plan_lacks_is_told(github: RunningGitHub, around: Around) -> None:
+    there = guarded(github)
+    there.licensed = False
+    vendor = around(github.environment())
+    change = HOST.unguarded(address(github), vendor)
+    assert change is not None
+    outcome = HOST.guard(address(github), change, vendor)
+    assert outcome.status is Status.REFUSED and "plan" in outcome.reason
+    del there.about["security_and_analysis"]
+    with pytest.raises(VendorError, match="does not show"):
+        HOST.unguarded(address(github), vendor)
