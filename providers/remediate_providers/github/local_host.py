@@ -118,6 +118,7 @@ class HostAnswers:
         """False: an older self-hosted server, whose rulesets know no actor ``User``."""
         self.ssh_keys: dict[str, list[dict[str, Any]]] = {}
         """Login to its keys, in the API's own shape."""
+        self.next_key = 1000
         self._others = others
 
     def __call__(self, request: Request) -> Reply:
@@ -135,8 +136,8 @@ class HostAnswers:
                 return serve(_Call(self, repository, request, login, f"{owner}/{name}"), *rest)
         if (request.method, request.path) == ("GET", "/user"):
             return self._user(request)
-        if (request.method, request.path) == ("GET", "/user/keys") and self._login(request):
-            return Reply(200, self.ssh_keys.get(self._login(request), []))
+        if re.fullmatch(r"/user/keys(/\d+)?", request.path) and (login := self._login(request)):
+            return self._user_keys(request, self.ssh_keys.setdefault(login, []))
         return self._others(request)
 
     def _user(self, request: Request) -> Reply:
@@ -146,6 +147,39 @@ class HostAnswers:
         if reply.status == 200 and numbers and isinstance(reply.body, dict):
             return Reply(200, {**reply.body, "id": numbers[0]}, reply.headers)
         return reply
+
+    def _user_keys(self, request: Request, keys: list[dict[str, Any]]) -> Reply:
+        number = request.path.removeprefix("/user/keys").strip("/")
+        if request.method == "GET" and not number:
+            size = min(int(request.first("per_page", "30")), 100)
+            at = (int(request.first("page", "1")) - 1) * size
+            return Reply(200, keys[at : at + size])
+        return _not_found() if number and request.method != "DELETE" else self.change(request, keys)
+
+    def change(self, request: Request, keys: list[dict[str, Any]]) -> Reply:
+        """Add a key to *keys*, or take one away. GitHub has each key in one place alone."""
+        if request.method == "DELETE":
+            number = int(request.path.rpartition("/")[2])
+            kept = [one for one in keys if one["id"] != number]
+            if len(kept) == len(keys):
+                return _not_found()
+            keys[:] = kept
+            return Reply(204)
+        body = request.json() or {}
+        text = " ".join(str(body.get("key", "")).split()[:2])
+        everywhere = [*self.ssh_keys.values(), *(r.deploy_keys for r in self.repositories.values())]
+        if any(one["key"] == text for some in everywhere for one in some):
+            return _invalid("key is already in use")
+        made = {
+            "id": self.next_key,
+            "key": text,
+            "title": body.get("title", ""),
+            "read_only": bool(body.get("read_only", False)),
+            "created_at": self.state.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        self.next_key += 1  # a number is never given twice
+        keys.append(made)
+        return Reply(201, made)
 
     def _login(self, request: Request) -> str:
         value = request.headers.get("Authorization", "").partition(" ")[2]
@@ -323,6 +357,9 @@ class _Call:
     def keys(self) -> Reply:
         return Reply(200, self.page(self.repository.deploy_keys))
 
+    def change_keys(self, _number: str = "") -> Reply:
+        return self.answers.change(self.request, self.repository.deploy_keys)
+
     def secrets(self) -> Reply:
         owned = self.answers.state.places.get(self.name)
         rows = [
@@ -396,6 +433,8 @@ _ROUTES: Sequence[tuple[str, str, Callable[..., Reply]]] = (
     ("GET", "/releases", _Call.releases),
     ("GET", "/collaborators", _Call.collaborators),
     ("GET", "/keys", _Call.keys),
+    ("POST", "/keys", _Call.change_keys),
+    ("DELETE", r"/keys/(\d+)", _Call.change_keys),
     ("GET", "/actions/secrets", _Call.secrets),
     ("GET", r"/commits/([0-9a-f]+)", _Call.commit),
     ("GET", r"/secret-scanning/alerts/(\d+)", _Call.alert),

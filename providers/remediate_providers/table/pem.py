@@ -27,14 +27,25 @@ def identity(value: Secret) -> tuple[str, bool]:
     The SHA-256 of the public key (SubjectPublicKeyInfo, DER) where the key can be read; else of the body
     without its line breaks, for a key behind a passphrase or cut short.
     """
+    kind, body = _block(value)
+    public = _public(kind, body) if kind is not None else None
+    return hashlib.sha256(public or body).hexdigest(), public is not None
+
+
+def public_half(value: Secret) -> bytes | None:
+    """The public key (SubjectPublicKeyInfo, DER) of a private one; None where it can't be read."""
+    kind, body = _block(value)
+    return None if kind is None else _public(kind, body)
+
+
+def _block(value: Secret) -> tuple[bytes | None, bytes]:
+    """What the header calls it, and the body without line breaks; None and all of it for no such block."""
     # As JSON has it: \n, \r and \/ in two characters each.
     text = value.reveal().replace(b"\\r", b"").replace(b"\\n", b"\n").replace(b"\\/", b"/")
     found = _BLOCK.search(text)
     if found is None:
-        return hashlib.sha256(text).hexdigest(), False
-    body = re.sub(rb"\s", b"", _ENCRYPTED.sub(b"", found[2]))
-    public = _public(found[1].strip(), body)
-    return hashlib.sha256(public or body).hexdigest(), public is not None
+        return None, text
+    return found[1].strip(), re.sub(rb"\s", b"", _ENCRYPTED.sub(b"", found[2]))
 
 
 def _public(kind: bytes, body: bytes) -> bytes | None:

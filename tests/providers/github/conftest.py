@@ -99,7 +99,13 @@ def hold() -> Hold:
 
 _OPERATIONS: list[dict[str, Any]] = [
     operation
-    for name in ("openapi.json", "openapi-host.json", "openapi-alerts.json", "openapi-stores.json")
+    for name in (
+        "openapi.json",
+        "openapi-host.json",
+        "openapi-alerts.json",
+        "openapi-stores.json",
+        "openapi-keys.json",
+    )
     for operation in json.loads((Path(__file__).parent / name).read_text())["operations"]
 ]
 
