@@ -8,13 +8,31 @@ from typing import Annotated
 
 import typer
 
+
+def _incident_ids(incomplete: str) -> list[str]:
+    """For the shell's completion: ids that begin so, newest first. Makes and changes nothing."""
+    from remediate.incident.home import home_path
+
+    try:
+        found = [journal.parent.name for journal in _incidents(home_path(os.environ))]
+    except OSError:
+        return []
+    return sorted((i for i in found if i.lower().startswith(incomplete.lower())), reverse=True)
+
+
+def _incidents(home: Path) -> list[Path]:
+    return [j for j in (home / "incidents").glob("*/journal.db") if j.parent.name[0] != "."]
+
+
 Report = Annotated[
     str, typer.Argument(metavar="REPORT", help="The scanner's report; - reads standard input.")
 ]
 Incident = Annotated[
     str | None,
     typer.Argument(
-        metavar="[INCIDENT]", help="Its id or a part of it; default: the one open here."
+        metavar="[INCIDENT]",
+        help="Its id or a part of it; default: the one open here.",
+        autocompletion=_incident_ids,
     ),
 ]
 Repo = Annotated[
