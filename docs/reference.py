@@ -44,7 +44,7 @@ def _row(param: Any) -> str:
     names = [_metavar(param)]
     if param.param_type_name == "option":
         value = "" if param.is_flag else f" {_metavar(param)}"
-        names = [f"{name}{value}" for name in sorted({*param.opts, *param.secondary_opts})[::-1]]
+        names = [f"{name}{value}" for name in [*sorted(param.opts, key=len), *param.secondary_opts]]
     what = (param.help or "").replace("|", "\\|").replace("\n", " ")
     return f"| {', '.join(f'`{name}`' for name in names)} | {what} |"
 
