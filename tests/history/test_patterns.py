@@ -52,7 +52,7 @@ def test_our_trees_are_the_stock_tools(seed: int, tmp_path: Path) -> None:
     written = tmp_path / "rules"
     # One pattern, or several that do not match what another puts there.
     lines = [_PATTERNS[seed % len(_PATTERNS)]]
-    if seed % 3 == 1:
+    if seed % 3 == 1 and "tok_" in lines[0]:
         lines += ["regex:odd .==>even", f"literal:{values[0]}-==>dash"]
     written.write_text("\n".join(lines) + "\n")
     repo = open_repo(tmp_path / "lab.git")
