@@ -8,16 +8,16 @@ and looks for them; this one undoes what was done to a text and looks for the se
 from __future__ import annotations
 
 import binascii
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from dataclasses import dataclass
 
 from remediate.history.unpacking import Allowance, within
 
 #: How many times a text is undone: JSON in base64 in a URL is three. What comes out of a container
-#: counts from none again.
-_DEPTH = 4
+#: counts from none again. What could be undone still at the end is told.
+_DEPTH = 16
 #: How many containers may lie within one another.
 _NESTED = 8
 
@@ -43,7 +43,6 @@ _LOOSE = b" \t\r\n\v\f\"'`,;:#>*|\\"
 _BACKSLASH = re.compile(
     rb"\\(?:\\*u00([0-9a-fA-F]{2})|\\*x([0-9a-fA-F]{2})|([0-3][0-7]{2})|\\*([/\"'\\$&=+nrt-]))"
 )
-#: The same, but each level of backslashes by itself: ``\\=`` may be a backslash and a sign.
 _BACKSLASH_ONCE = re.compile(
     rb"\\(?:u00([0-9a-fA-F]{2})|x([0-9a-fA-F]{2})|([0-3][0-7]{2})|([/\"'\\$&=+nrt-]))"
 )
@@ -87,25 +86,6 @@ def wanted(needle: str, value: bytes) -> Wanted:
     return Wanted(needle, body, key=True) if body else Wanted(needle, value, key=False)
 
 
-@dataclass
-class _Search:
-    """What one look into a text has come upon."""
-
-    found: set[tuple[str, str]] = field(default_factory=set)
-    allowance: Allowance = field(default_factory=Allowance)
-    seen: dict[bytes, tuple[int, int]] = field(default_factory=dict)
-    """How far in each reading was seen: several ways of undoing lead to the same one."""
-
-    def new(self, text: bytes, depth: int, nested: int) -> bool:
-        """Whether *text* was not read from so far out yet."""
-        digest = blake2b(text, digest_size=16).digest()
-        before = self.seen.get(digest)
-        if before is not None and before[0] <= depth and before[1] <= nested:
-            return False
-        self.seen[digest] = (depth, nested)
-        return True
-
-
 class Reader:
     """Looks for several secrets in a text, in all its readings."""
 
@@ -116,6 +96,9 @@ class Reader:
         shortest = min((len(w.value) for w in secrets if w.value), default=0)
         self._run = min(_LINE, max(8, shortest * 4 // 3))
         self._hex_run = min(_LINE, max(8, 2 * shortest))
+        # A secret with "%41" in it, say, is gone where all escapes are undone at once.
+        turns = (*_ESCAPES, _unquoted)
+        self._brittle = any(turn(w.value) != w.value for turn in turns for w in self._plain)
 
     @property
     def kinds(self) -> int:
@@ -134,43 +117,32 @@ class Reader:
 
         What an archive holds that can't be read is put into *unreadable*, by its reason.
         """
-        search = _Search()
-        self._find(text, "", 0, 0, search)
+        search = _Search(self)
+        search.look(text)
         if unreadable is not None:
-            unreadable += dict.fromkeys(search.allowance.told)
+            unreadable += dict.fromkeys((*search.allowance.told, *search.allowance.bounds))
         return search.found
 
-    def _find(self, text: bytes, outer: str, depth: int, nested: int, search: _Search) -> None:
-        # What was seen from further out is one place, told once.
-        known = {needle for needle, _ in search.found}
-        search.found |= {
-            (w.needle, outer + "plain")
-            for w in self._plain
-            if w.value in text and w.needle not in known
-        }
+    def stands_in(self, text: bytes) -> Iterator[tuple[str, str]]:
+        """(needle, "plain" or "multi-line") of each secret in *text* as it stands."""
+        yield from ((w.needle, "plain") for w in self._plain if w.value in text)
         if self._keys:
             squeezed = _squeezed(text)
-            search.found |= {
-                (w.needle, outer + "multi-line")
-                for w in self._keys
-                if w.value in squeezed and w.needle not in known
-            }
-        for kind, inner in within(text, search.allowance, whole=depth == 0):
-            if nested == _NESTED:
-                search.allowance.told.append(f"{kind}: it lies more than {_NESTED} archives deep")
-                break
-            self._find(inner, f"{outer}{kind}+", 0, nested + 1, search)
-        if depth == _DEPTH:
-            return
-        for name, inner in self._inner(text):
-            if search.new(inner, depth + 1, nested):
-                self._find(inner, f"{outer}{name}+", depth + 1, nested, search)
+            yield from ((w.needle, "multi-line") for w in self._keys if w.value in squeezed)
 
-    def _inner(self, text: bytes) -> Iterator[tuple[str, bytes]]:
+    def undone(self, text: bytes) -> Iterator[tuple[str, bytes]]:
+        """(name, reading) of each way to undo *text* once."""
         if b"\0" in text:
             yield "utf-16", text.replace(b"\0", b"")
-        for undone in _unescaped(text):
-            yield "escaped", undone
+        at_once = _unescaped(text)
+        if at_once != text:
+            yield "escaped", at_once
+            # Two backslashes may be two layers, C within JSON, which undone at once lose a letter.
+            apart = _ESCAPES if self._brittle else _ESCAPES[:1] if b"\\\\" in text else ()
+            for turn in apart:
+                alone = turn(text)
+                if alone not in (text, at_once):
+                    yield "escaped", alone
         runs = list(_runs(text, _B64_TABLE, self._run))
         if runs:
             yield "base64", b"\n".join(_from_base64(runs))
@@ -185,6 +157,65 @@ class Reader:
             yield "quoted-printable", _unquoted(text)
 
 
+class _Search:
+    """One text, with all that it may stand for and all that is packed in it."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._read: dict[bytes, tuple[int, int]] = {}
+        self.found: set[tuple[str, str]] = set()
+        self.allowance = Allowance()
+
+    def look(self, text: bytes, outer: str = "", depth: int = 0, nested: int = 0) -> None:
+        """Read *text*, which came of *depth* readings since the last of *nested* containers."""
+        if (depth or nested) and not self._is_new(text, depth, nested):
+            return
+        # What was seen from further out is one place, told once.
+        known = {needle for needle, _ in self.found}
+        self.found |= {
+            (needle, outer + how)
+            for needle, how in self._reader.stands_in(text)
+            if needle not in known
+        }
+        told = self.allowance.told
+        for kind, inner in within(text, self.allowance, whole=depth == 0):
+            if nested == _NESTED:
+                self.allowance.bounds[f"it lies more than {_NESTED} archives deep"] = None
+                break
+            before = len(told)
+            self.look(inner, f"{outer}{kind}+", 0, nested + 1)
+            # Encoded and quoted, or with something undone in it that only looked like an escape.
+            if depth and kind in _UNCHECKED:
+                del told[before:]
+        if depth == _DEPTH:
+            if self._goes_on(text):
+                self.allowance.bounds[f"it is encoded more than {_DEPTH} times over"] = None
+            return
+        for name, inner in self._reader.undone(text):
+            self.look(inner, f"{outer}{name}+", depth + 1, nested)
+
+    def _goes_on(self, text: bytes) -> bool:
+        """Whether what is text in *text* could be undone once more.
+
+        What was decoded by mistake is full of bytes that look like an escape by chance.
+        """
+        pieces = _PRINTED.findall(text.replace(b"\0", b""))
+        return any(True for _ in self._reader.undone(b"\xff".join(pieces)))
+
+    def _is_new(self, text: bytes, depth: int, nested: int) -> bool:
+        key = hashlib.blake2b(text, digest_size=16).digest()
+        last = self._read.get(key)
+        if last is not None and last[0] <= depth and last[1] <= nested:
+            return False
+        self._read[key] = depth, nested
+        return self.allowance.read(len(text))
+
+
+_PRINTED = re.compile(rb"[\t\r\n -~]{16,}")
+#: Containers that hold no checksum of their members.
+_UNCHECKED = ("tar", "sqlite")
+
+
 def _squeezed(text: bytes) -> bytes:
     """*text* without anything that can stand between the letters of a key."""
     if b"\\" in text:
@@ -194,32 +225,28 @@ def _squeezed(text: bytes) -> bytes:
     return text.translate(None, _LOOSE)
 
 
-def _unescaped(text: bytes) -> Iterator[bytes]:
-    """*text* with the escapes of JSON and C and shells, of URLs and of HTML undone, once each.
-
-    First all of them, then each other choice of them that makes a difference: a password may have a
-    ``%41`` of its own in it, which is no escape of the text around it.
-    """
-    readings = list(dict.fromkeys((text, _from_each_backslash(text), _from_backslashes(text))))
-    for undo in (_from_percents, _from_ampersands):
-        readings += [undone for reading in readings if (undone := undo(reading)) != reading]
-    yield from dict.fromkeys(reversed(readings[1:]))
+def _unescaped(text: bytes) -> bytes:
+    """*text* with the escapes of JSON, C, shells, URLs and HTML undone, once each."""
+    return _unampersand(_unpercent(_unbackslash(text)))
 
 
-def _from_backslashes(text: bytes) -> bytes:
-    return _BACKSLASH.sub(_from_backslash, text) if b"\\" in text else text
+def _unbackslash(text: bytes) -> bytes:
+    return _BACKSLASH.sub(_from_backslash, text)
 
 
-def _from_each_backslash(text: bytes) -> bytes:
-    return _BACKSLASH_ONCE.sub(_from_backslash, text) if b"\\\\" in text else text
+def _unbackslash_once(text: bytes) -> bytes:
+    return _BACKSLASH_ONCE.sub(_from_backslash, text)
 
 
-def _from_percents(text: bytes) -> bytes:
-    return _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), text) if b"%" in text else text
+def _unpercent(text: bytes) -> bytes:
+    return _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), text)
 
 
-def _from_ampersands(text: bytes) -> bytes:
-    return _AMPERSAND.sub(_from_ampersand, text) if b"&" in text else text
+def _unampersand(text: bytes) -> bytes:
+    return _AMPERSAND.sub(_from_ampersand, text)
+
+
+_ESCAPES = (_unbackslash_once, _unbackslash, _unpercent, _unampersand)
 
 
 #: Quoted-printable (RFC 2045, 6.7) always writes its own sign and long lines so.

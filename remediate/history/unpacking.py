@@ -12,11 +12,10 @@ import gzip
 import io
 import lzma
 import sqlite3
-import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +23,8 @@ from typing import Any
 _PIECE = 1 << 20
 #: Bytes that may come out of one object in all.
 _MOST = 256 << 20
+#: Bytes that are read of one object in all, counting each reading of it.
+_WORK = 4 << 30
 
 #: How much of a stream is read again together with the next one.
 _SEAM = 64 << 10
@@ -52,10 +53,14 @@ class _OverError(Exception):
 
 @dataclass
 class Allowance:
-    """How much may be unpacked out of one object, and what could not be read of it."""
+    """How much may be unpacked out of one object and read of it, and what could not be."""
 
     left: int = field(default_factory=lambda: _MOST)
+    work: int = field(default_factory=lambda: _WORK)
     told: list[str] = field(default_factory=list)
+    """What is damaged or sealed."""
+    bounds: dict[str, None] = field(default_factory=dict)
+    """What was not read for being too much."""
 
     def take(self, size: int) -> None:
         """Use *size* bytes of it."""
@@ -63,12 +68,20 @@ class Allowance:
         if self.left < 0:
             raise _OverError
 
+    def read(self, size: int) -> bool:
+        """Whether another *size* bytes may be read."""
+        self.work -= size
+        if self.work < 0:
+            self.bounds[f"all that it can stand for is more than {_WORK >> 20} MiB"] = None
+        return self.work >= 0
+
 
 def within(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[tuple[str, bytes]]:
     """(kind, content) of everything packed in *text*.
 
-    *whole*: the text is a file or a member of one, so that what begins it is an archive and what
-    can't be read of that is told to *allowance*.
+    Archives are opened wherever they begin: what was encoded has other text around it. *whole*: the
+    text is a file or a member of one, so that what begins it is an archive and what can't be read
+    of that is told to *allowance*.
     """
     if allowance.left < 0:
         return
@@ -76,13 +89,11 @@ def within(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[tuple[
         yield from _streams(text, allowance, whole)
         if b"PK\3\4" in text or b"PK\5\6" in text:
             yield from _zip(text, allowance, whole)
-        if whole and text[257:262] == b"ustar":
-            yield from _tar(text, allowance)
-        if _SQLITE in text:
-            yield from _databases(text, allowance, whole)
+        yield from _tars(text, allowance, whole)
+        yield from _databases(text, allowance, whole)
     except _OverError:
         allowance.left = -1
-        allowance.told.append(f"it unpacks to more than {_MOST >> 20} MiB")
+        allowance.bounds[f"it unpacks to more than {_MOST >> 20} MiB"] = None
     if whole:
         allowance.told += (
             f"{kind}: it can't be unpacked here"
@@ -233,59 +244,102 @@ def _members(archive: zipfile.ZipFile, allowance: Allowance) -> Iterator[tuple[s
         allowance.told.append(f"zip: {damaged} of its members can't be read")
 
 
-def _tar(text: bytes, allowance: Allowance) -> Iterator[tuple[str, bytes]]:
+def _tars(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, bytes]]:
+    at = text.find(_USTAR)
+    file = io.BytesIO(text)
+    while at >= 0:
+        start, after = at - 257, at + 1
+        if start >= 0 and (_is_header(text[start : start + 512]) or (whole and start == 0)):
+            told: list[str] = []
+            after = yield from _tar(file, start, len(text), allowance, told)
+            if whole and start == 0:
+                allowance.told += told
+        at = text.find(_USTAR, after)
+
+
+_USTAR = b"ustar"
+
+
+def _is_header(block: bytes) -> bool:
     try:
-        with tarfile.open(fileobj=io.BytesIO(text), mode="r:") as archive:
-            names = []
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except (tarfile.TarError, ValueError):
+        return False
+    return True
+
+
+def _tar(
+    file: io.BytesIO, start: int, size: int, allowance: Allowance, told: list[str]
+) -> Generator[tuple[str, bytes], None, int]:
+    """What the archive that begins at *start* of *file*'s *size* bytes holds; returns its end."""
+    end = start + 512
+    names = []
+    try:
+        file.seek(start)
+        with tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
                 names += [member.name, member.linkname]
+                end = max(end, archive.offset)
                 if member.isreg() and member.size:
+                    if member.sparse is not None:
+                        allowance.take(member.size)
+                    elif member.offset_data + member.size > size:
+                        break
                     content = archive.extractfile(member)
                     assert content is not None
-                    data = content.read()
-                    allowance.take(len(data))
-                    yield "tar", data
+                    yield "tar", content.read()
             # tarfile ends without a word where what should be a header is none.
-            if archive.offset > len(text) or text[archive.offset :][:512].strip(b"\0"):
-                allowance.told.append("tar: it is damaged or breaks off")
-            yield "tar", "\n".join(names).encode("utf-8", "surrogateescape")
+            if archive.offset > size or _at(file, archive.offset).strip(b"\0"):
+                told.append("tar: it is damaged or breaks off")
     except (tarfile.TarError, ValueError, OSError, EOFError, OverflowError):
-        allowance.told.append("tar: it is damaged or breaks off")
+        told.append("tar: it is damaged or breaks off")
+    if names:
+        yield "tar", "\n".join(names).encode("utf-8", "surrogateescape")
+    return min(end, size)
+
+
+def _at(file: io.BytesIO, offset: int) -> bytes:
+    file.seek(offset)
+    return file.read(512)
 
 
 _SQLITE = b"SQLite format 3\0"
-_SQLITE_FRACTIONS = b"\x40\x20\x20"
 
 
 def _databases(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, bytes]]:
-    """What is in each database, wherever in *text* it begins: a value may lie over several pages.
-
-    A program that works with databases has the magic in it, but not a header
-    (https://www.sqlite.org/fileformat.html, 1.3).
-    """
     at = text.find(_SQLITE)
     while at >= 0:
-        if whole and at == 0:
-            yield from _sqlite(text, allowance, told=True)
-        elif len(text) >= at + 512 and text[at + 21 : at + 24] == _SQLITE_FRACTIONS:
-            image = text[at : at + _size(text[at : at + 100])]
+        first = whole and at == 0
+        image = text if first else _image(text, at)
+        after = at + len(_SQLITE)
+        if len(image) >= 512:
             # Headers in a row that promise much would each be read to the end.
-            allowance.take(len(image))
-            yield from _sqlite(image, allowance, told=False)
-        at = text.find(_SQLITE, at + len(_SQLITE))
+            allowance.take(0 if first else len(image))
+            told: list[str] = []
+            yield from _sqlite(image, allowance, told)
+            if first:
+                allowance.told += told
+            if not told:
+                after = at + len(image)
+        at = text.find(_SQLITE, after)
 
 
-def _size(header: bytes) -> int:
-    """How long the database is by its *header*; no limit where that does not tell."""
-    page, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
-    if not pages or header[24:28] != header[92:96]:
-        return sys.maxsize
-    return (65536 if page == 1 else page) * pages
+def _image(text: bytes, at: int) -> bytes:
+    """The database that begins at *at*: its header has the size of a page and how many there are.
+
+    https://sqlite.org/fileformat.html#the_database_header
+    """
+    page = int.from_bytes(text[at + 16 : at + 18], "big")
+    page = 1 << 16 if page == 1 else page
+    if page < 512 or page & (page - 1):
+        return b""
+    told = text[at + 24 : at + 28] == text[at + 92 : at + 96]
+    size = page * int.from_bytes(text[at + 28 : at + 32], "big") if told else 0
+    # Old versions leave the number of pages out.
+    return text[at : at + (size or (len(text) - at) // page * page)]
 
 
-def _sqlite(text: bytes, allowance: Allowance, *, told: bool) -> Iterator[tuple[str, bytes]]:
-    if len(text) < 512:
-        return
+def _sqlite(text: bytes, allowance: Allowance, told: list[str]) -> Iterator[tuple[str, bytes]]:
     # A database in WAL mode can't be opened from memory; the mode says nothing of what is in it.
     image = text[:18] + b"\1\1" + text[20:]
     try:
@@ -300,8 +354,7 @@ def _sqlite(text: bytes, allowance: Allowance, *, told: bool) -> Iterator[tuple[
                 quoted = name.decode("utf-8", "replace").replace('"', '""')
                 yield "sqlite", b"\n".join(_values(database, quoted, allowance))
     except (sqlite3.Error, ValueError, OverflowError, MemoryError):
-        if told:
-            allowance.told.append("sqlite: it is damaged")
+        told.append("sqlite: it is damaged")
 
 
 def _values(database: sqlite3.Connection, table: str, allowance: Allowance) -> Iterator[bytes]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import json
 import quopri
 import random
 import sqlite3
 import string
+import tarfile
 import textwrap
 from collections.abc import Callable
 from contextlib import closing
@@ -112,3 +114,52 @@ def test_the_verifier_reads_each_generated_case() -> None:
         if not Reader([wanted("n", case.secret)]).find(case.written())
     ]
     assert not missed
+
+
+def test_an_encoded_archive_is_opened_wherever_it_begins() -> None:
+    value = b"x" * 20 + TOKEN + b"y" * 500
+    database, archive = _overflowing(value), _tarred(_overflowing(value))
+    assert TOKEN not in database
+    reader = Reader([wanted("n", TOKEN)])
+    for packed in (database, archive, b"before" + database + archive, archive + archive):
+        for text in (packed, base64.b64encode(packed), b"a: " + packed.hex().encode() + b" ;\n"):
+            assert reader.find(text)
+    # Quoted and cut short it is no archive that can't be read.
+    closed: list[str] = []
+    reader.find(base64.b64encode(archive[:1500]) + b"\n" + database[:900].hex().encode(), closed)
+    assert not closed
+
+
+def test_a_bound_that_is_met_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader([wanted("n", TOKEN)])
+    text = TOKEN
+    for _ in range(5):
+        text = base64.b64encode(text)
+    assert reader.find(text)
+    monkeypatch.setattr("remediate.history.readings._DEPTH", 3)
+    closed: list[str] = []
+    assert not reader.find(text, closed)
+    assert closed == ["it is encoded more than 3 times over"]
+    monkeypatch.undo()
+    monkeypatch.setattr("remediate.history.unpacking._WORK", 300)
+    closed = []
+    assert not reader.find(text, closed)
+    assert "all that it can stand for" in closed[0]
+
+
+def _overflowing(value: bytes) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("PRAGMA page_size = 512")
+        database.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB)")
+        database.execute("INSERT INTO t (v) VALUES (?)", (value,))
+        database.commit()
+        return database.serialize()
+
+
+def _tarred(content: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        info = tarfile.TarInfo("a")
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
