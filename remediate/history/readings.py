@@ -138,10 +138,11 @@ class Reader:
         if at_once != text:
             yield "escaped", at_once
             # Two backslashes may be two layers, C within JSON, which undone at once lose a letter.
-            apart = _ESCAPES if self._brittle else _ESCAPES[:1] if b"\\\\" in text else ()
-            for turn in apart:
-                alone = turn(text)
-                if alone not in (text, at_once):
+            apart = tuple(_ESCAPES.items())[: None if self._brittle else 1]
+            for turn, sign in apart:
+                near = _near(text, sign)
+                alone = turn(near)
+                if alone != near and alone != at_once:
                     yield "escaped", alone
         runs = list(_runs(text, _B64_TABLE, self._run))
         if runs:
@@ -246,7 +247,28 @@ def _unampersand(text: bytes) -> bytes:
     return _AMPERSAND.sub(_from_ampersand, text)
 
 
-_ESCAPES = (_unbackslash_once, _unbackslash, _unpercent, _unampersand)
+#: Each, and what has to stand where it makes a difference that the others do not make.
+_ESCAPES = {
+    _unbackslash_once: b"\\\\",
+    _unbackslash: b"\\",
+    _unpercent: b"%",
+    _unampersand: b"&",
+}
+#: Lines around one with an escape that may be of the same text.
+_AROUND = 3
+
+
+def _near(text: bytes, sign: bytes) -> bytes:
+    """The lines of *text* with *sign* in them or close by: most of a program has no escapes at all."""
+    if sign not in text:
+        return b""
+    lines = text.split(b"\n")
+    kept = bytearray(len(lines))
+    for number, line in enumerate(lines):
+        if sign in line:
+            first, last = max(0, number - _AROUND), min(len(lines), number + _AROUND + 1)
+            kept[first:last] = b"\1" * (last - first)
+    return b"\n".join(line for line, keep in zip(lines, kept, strict=True) if keep)
 
 
 #: Quoted-printable (RFC 2045, 6.7) always writes its own sign and long lines so.
