@@ -41,7 +41,12 @@ def edited(text: str, profile: str, pair: Mapping[str, str]) -> str:
             if inside and heading is None:
                 heading = len(made) + 1
         elif inside:
-            if dropping and line[:1] in (" ", "\t") and line.strip():
+            bare = line.strip()
+            if not bare or bare[0] in "#;":
+                # A value goes on behind comments and empty lines.
+                made.append(line)
+                continue
+            if dropping and line[0] in " \t":
                 continue  # the rest of a value that goes
             dropping = False
             setting = _SETTING.fullmatch(line)

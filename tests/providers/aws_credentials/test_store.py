@@ -9,7 +9,7 @@ from pathlib import Path
 
 import botocore.session
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from remediate.errors import UsageError
@@ -140,6 +140,8 @@ LINES = st.lists(
 )
 
 
+@example(["[other]", f"{ID} = old", "# c", " b"], "\n", "other")
+@example(["[other]", f"{ID} = old", "", " b"], "\r\n", "other")
 @given(lines=LINES, end=st.sampled_from(["\n", "\r\n"]), profile=NAMES)
 def test_whatever_the_file_nothing_else_of_it_changes(
     lines: list[str], end: str, profile: str
