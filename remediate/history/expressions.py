@@ -110,11 +110,9 @@ def _pattern(path: Path, number: int, line: bytes, expected: str) -> Pattern | N
     # The expression may hold a secret: only its fault is told.
     except (re.error, IndexError, OverflowError, RecursionError) as error:
         fault = error.msg if isinstance(error, re.error) else "it names a group that is not there"
-        raise InputError(
-            f"{path}, line {number}", expected, found=f"a regular expression with a fault ({fault})"
-        ) from None
+        found = f"a regular expression with a fault ({fault})"
+        raise InputError(str(path), expected, line=number, found=found) from None
     except SystemExit:
-        raise InputError(
-            f"{path}, line {number}", expected, found="a glob that is not UTF-8"
-        ) from None
+        found = "a glob that is not UTF-8"
+        raise InputError(str(path), expected, line=number, found=found) from None
     return Pattern(number, regex, new)

@@ -42,8 +42,7 @@ def expand(repo: Repo, rules: Expressions, *, progress: Progress = no_progress) 
 
     Searched are files (reachable or not), messages, people, and the names of files and refs. What can't
     be read is passed over: the scan that follows names it. Raises `UsageError` for a pattern that can't be
-    followed: it matches the empty text, too much, or what another rule
-    puts there.
+    followed: it matches the empty text, too much, or what another rule puts there.
     """
     if not rules.patterns:
         return ()

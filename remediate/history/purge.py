@@ -105,8 +105,8 @@ def remove(
 ) -> tuple[int, list[str]]:
     """Take the objects *ids* out of *repo*'s own object directory, whoever needs them.
 
-    *sure* is called before anything goes, and raises where nothing may. Gives how many packs were written again, and what has to be said: packs that other names on this
-    disk still hold.
+    *sure* is called before anything goes, and raises where nothing may. Gives how many packs were
+    written again, and what has to be said: packs that other names on this disk still hold.
     """
     rewritten = 0
     said: list[str] = []

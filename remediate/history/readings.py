@@ -43,6 +43,7 @@ _LOOSE = b" \t\r\n\v\f\"'`,;:#>*|\\"
 _BACKSLASH = re.compile(
     rb"\\(?:\\*u00([0-9a-fA-F]{2})|\\*x([0-9a-fA-F]{2})|([0-3][0-7]{2})|\\*([/\"'\\$&=+nrt-]))"
 )
+#: The same, but each level of backslashes by itself: ``\\=`` may be a backslash and a sign.
 _BACKSLASH_ONCE = re.compile(
     rb"\\(?:u00([0-9a-fA-F]{2})|x([0-9a-fA-F]{2})|([0-3][0-7]{2})|([/\"'\\$&=+nrt-]))"
 )
@@ -97,8 +98,10 @@ class Reader:
         self._run = min(_LINE, max(8, shortest * 4 // 3))
         self._hex_run = min(_LINE, max(8, 2 * shortest))
         # A secret with "%41" in it, say, is gone where all escapes are undone at once.
-        turns = (*_ESCAPES, _unquoted)
-        self._brittle = any(turn(w.value) != w.value for turn in turns for w in self._plain)
+        turns = (*(turn for turn, _ in _ESCAPES), _unquoted)
+        brittle = any(turn(w.value) != w.value for turn in turns for w in self._plain)
+        # Two backslashes may be two layers, C within JSON, which undone at once lose a letter.
+        self._apart = _ESCAPES if brittle else _ESCAPES[:1]
 
     @property
     def kinds(self) -> int:
@@ -137,9 +140,7 @@ class Reader:
         at_once = _unescaped(text)
         if at_once != text:
             yield "escaped", at_once
-            # Two backslashes may be two layers, C within JSON, which undone at once lose a letter.
-            apart = tuple(_ESCAPES.items())[: None if self._brittle else 1]
-            for turn, sign in apart:
+            for turn, sign in self._apart:
                 near = _near(text, sign)
                 alone = turn(near)
                 if alone != near and alone != at_once:
@@ -248,12 +249,12 @@ def _unampersand(text: bytes) -> bytes:
 
 
 #: Each, and what has to stand where it makes a difference that the others do not make.
-_ESCAPES = {
-    _unbackslash_once: b"\\\\",
-    _unbackslash: b"\\",
-    _unpercent: b"%",
-    _unampersand: b"&",
-}
+_ESCAPES = (
+    (_unbackslash_once, b"\\\\"),
+    (_unbackslash, b"\\"),
+    (_unpercent, b"%"),
+    (_unampersand, b"&"),
+)
 #: Lines around one with an escape that may be of the same text.
 _AROUND = 3
 

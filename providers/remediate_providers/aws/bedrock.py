@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from remediate.model import Json, ManualStep
+from remediate.plugins.by_hand import MadeByHand
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
@@ -23,7 +24,7 @@ from remediate_providers.ending import Asked, end_all
 ENDED_BY_ITSELF = "a short-term key ends with the session that signed it, after 12 hours at most"
 
 
-class BedrockProvider:
+class BedrockProvider(MadeByHand):
     """Bedrock's API keys, from identification to deletion. docs/providers/aws-bedrock.md says how."""
 
     name = bedrock_keys.PROVIDER
@@ -62,10 +63,6 @@ class BedrockProvider:
         )
         return {held.id: ends.get(held.id) or _otherwise(held, vendor) for held in batch}
 
-    def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:  # noqa: ARG002
-        """Nothing: a person makes the new one."""
-        return {}
-
     def reissue(self, held: Held, vendor: VendorContext) -> Reissued:  # noqa: ARG002
         """The page where a person makes the new one, if a key is what they want."""
         if held.credential.kind == SHORT.name:
@@ -80,15 +77,6 @@ class BedrockProvider:
         return Reissued(
             Outcome(Status.MANUAL, f"{held.id} needs a successor", reason=step.why, manual=step)
         )
-
-    def reconcile_reissue(
-        self,
-        held: Held,
-        before: Mapping[str, Json],  # noqa: ARG002
-        vendor: VendorContext,  # noqa: ARG002
-    ) -> Outcome:
-        """Nothing can have been made: no call of ours makes any."""
-        return Outcome(Status.UNCHANGED, f"No successor of {held.id} was made by us")
 
     def accept(self, held: Held, value: Secret, vendor: VendorContext) -> Reissued:
         """A long-term key of the same account that its list shows active."""

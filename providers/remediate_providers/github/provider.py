@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from remediate.model import Json
+from remediate.plugins.by_hand import MadeByHand
 from remediate.plugins.context import VendorContext
 from remediate.plugins.lists import Inventory
-from remediate.plugins.outcome import Check, Facts, Outcome, Status
+from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
 from remediate_providers.github import (
@@ -23,7 +23,7 @@ from remediate_providers.github.probe import look
 from remediate_providers.github.server import Api, Server
 
 
-class GitHubProvider:
+class GitHubProvider(MadeByHand):
     """Personal access tokens of both sorts, OAuth tokens, and the tokens of GitHub Apps."""
 
     name = tokens.PROVIDER
@@ -53,22 +53,9 @@ class GitHubProvider:
         """Bulk revocation without authentication, then looking until each is refused."""
         return revoke.revoke(batch, vendor)
 
-    def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:  # noqa: ARG002
-        """Nothing: a person makes the new one."""
-        return {}
-
     def reissue(self, held: Held, vendor: VendorContext) -> Reissued:
         """The page where a person makes the new one, prefilled as far as it allows."""
         return replace.reissue(held, vendor)
-
-    def reconcile_reissue(
-        self,
-        held: Held,
-        before: Mapping[str, Json],  # noqa: ARG002
-        vendor: VendorContext,  # noqa: ARG002
-    ) -> Outcome:
-        """Nothing can have been made: no call of ours makes tokens."""
-        return Outcome(Status.UNCHANGED, f"No successor of {held.id} was made by us")
 
     def accept(self, held: Held, value: Secret, vendor: VendorContext) -> Reissued:
         """A GitHub token, not the old one, that GitHub accepts for the same account."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from remediate.model import Json
+from remediate.plugins.by_hand import MadeByHand
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
@@ -17,7 +18,7 @@ from remediate_providers.slack.revoke import Ending
 from remediate_providers.slack.server import Api, look, look_at, responder
 
 
-class SlackProvider:
+class SlackProvider(MadeByHand):
     """Tokens by call; webhooks, and everything new, by the exact page."""
 
     name = tokens.PROVIDER
@@ -54,25 +55,12 @@ class SlackProvider:
         """``auth.revoke``, a few side by side."""
         return end_all(batch, vendor, lambda held: Ending(held, vendor))
 
-    def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:  # noqa: ARG002
-        """Nothing: a person makes the new one."""
-        return {}
-
     def reissue(self, held: Held, vendor: VendorContext) -> Reissued:
         """The page where a person makes the new one."""
         step = steps.replace(Api(vendor).page, held)
         return Reissued(
             Outcome(Status.MANUAL, f"{held.id} needs a successor", reason=step.why, manual=step)
         )
-
-    def reconcile_reissue(
-        self,
-        held: Held,
-        before: Mapping[str, Json],  # noqa: ARG002
-        vendor: VendorContext,  # noqa: ARG002
-    ) -> Outcome:
-        """Nothing can have been made: no call of ours makes any."""
-        return Outcome(Status.UNCHANGED, f"No successor of {held.id} was made by us")
 
     def accept(self, held: Held, value: Secret, vendor: VendorContext) -> Reissued:
         """A value of the same kind and workspace that Slack accepts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.local import Planted
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
+from remediate.testing.proxy import FaultyLine
 from remediate.testing.surroundings import found, surroundings
 from remediate_providers.aws.local import LocalAws, RunningAws
 from remediate_providers.aws.provider import AwsProvider
@@ -102,3 +104,16 @@ def secret_of(aws: RunningAws, place: str) -> Any:
     """A secret's current JSON."""
     found_now = aws.client("secretsmanager").get_secret_value(SecretId=place)
     return json.loads(found_now["SecretString"])
+
+
+def operation(request: bytes) -> str:
+    """AWS's calls all go to one path: the operation stands in the body or in a header."""
+    found = re.search(rb"(?:X-Amz-Target: *[\w.]+\.|\bAction=)(\w+)", request, re.IGNORECASE)
+    return found[1].decode() if found else ""
+
+
+@pytest.fixture(scope="module")
+def line(aws: RunningAws) -> Iterator[FaultyLine]:
+    """One line for all: botocore takes a tenth of a second to speak to a new address."""
+    with FaultyLine(aws.url, operation) as made:
+        yield made

@@ -29,7 +29,6 @@ from remediate_providers.aws.local import RunningAws
 from remediate_providers.aws.local_keys import key_id
 from tests.providers.aws.conftest import allow
 from tests.providers.aws.test_contract import environment
-from tests.providers.aws.test_faults import operation
 from tests.providers.aws.test_sessions import of_role, role
 
 PROVIDER = BedrockProvider()
@@ -250,12 +249,6 @@ class TestBedrock(ProviderContract):
 
     def environment(self, base: str) -> Mapping[str, str]:
         return environment(base)
-
-
-@pytest.fixture(scope="module")
-def line(aws: RunningAws) -> Iterator[FaultyLine]:
-    with FaultyLine(aws.url, operation) as made:
-        yield made
 
 
 class TestBedrockFaults(ProviderFaults):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,19 +13,6 @@ from remediate_providers.aws.local import RunningAws
 from remediate_providers.aws.provider import AwsProvider
 
 from .conftest import hold
-
-
-def operation(request: bytes) -> str:
-    """AWS's calls all go to one path: the operation stands in the body or in a header."""
-    found = re.search(rb"(?:X-Amz-Target: *[\w.]+\.|\bAction=)(\w+)", request, re.IGNORECASE)
-    return found[1].decode() if found else ""
-
-
-@pytest.fixture(scope="module")
-def line(aws: RunningAws) -> Iterator[FaultyLine]:
-    """One line for all: botocore takes a tenth of a second to speak to a new address."""
-    with FaultyLine(aws.url, operation) as made:
-        yield made
 
 
 class TestAUsersKey(ProviderFaults):
