@@ -446,7 +446,8 @@ class Run:
             asks=self.asks,
             use_leaked=table.use_leaked if table else True,
             settings=table_settings(table) if table else {},
-            known=self._known_of(credential),
+            known=self._known_of(credential.id if credential else None),
+            known_of=self._known_of,
             root=self.repo.work_tree or self.repo.git_dir,
             progress=lambda message: self.emit("progress", step=message, done=0, total=None),
             deadline=lambda: end,
@@ -454,11 +455,11 @@ class Run:
             keep=functools.partial(self.answers.keep, credential.id if credential else "none"),
         )
 
-    def _known_of(self, credential: Credential | None) -> dict[str, Json]:
+    def _known_of(self, credential_id: str | None) -> dict[str, Json]:
         """What was learned while the credential lived, by name."""
         known: dict[str, Json] = {}
         for topic in ("identity", "preserved"):
-            facts = self.knows(topic, credential) if credential else None
+            facts = self.state.facts.get((credential_id, topic)) if credential_id else None
             known |= dict(facts.known) if facts else {}
         return known
 

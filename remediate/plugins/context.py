@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sized
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -44,6 +44,8 @@ class VendorContext:
     """The policy's ``[[credential]]`` table for this credential, if any."""
     known: Mapping[str, Json] = field(default_factory=dict)
     """What describing and preserving it have told: `Facts.known`, by name; empty where nothing did."""
+    known_of: Callable[[str], Mapping[str, Json]] | None = None
+    """The same of another credential, by its id: a batch has one context."""
     root: Path | None = None
     """Where the user's own programs are run: the root of the work tree."""
     now: Callable[[], str] = utc_now
@@ -58,3 +60,12 @@ class VendorContext:
     keep: Callable[[str, object], None] = lambda _name, _answer: None
     """Keeps a raw answer (bytes, text or JSON) under a name in the incident's folder, secrets removed: for
     whoever has to look at the evidence itself."""
+
+    def about(self, credential_id: str, batch: Sized) -> VendorContext:
+        """The same surroundings with what is known of that credential of *batch*.
+
+        What is known of one proves nothing about another: where nobody can tell them apart, nothing is known.
+        """
+        if self.known_of is not None:
+            return replace(self, known=self.known_of(credential_id))
+        return self if len(batch) == 1 else replace(self, known={})

@@ -79,7 +79,7 @@ class GitHubSshProvider:
 
     def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:
         """Taken out of GitHub's lists, and looked for until it is gone."""
-        return {held.id: _revoke(held, vendor) for held in batch}
+        return {held.id: _revoke(held, vendor.about(held.id, batch)) for held in batch}
 
     def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:  # noqa: ARG002
         """Nothing: `reissue` changes nothing at GitHub."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
@@ -46,9 +45,7 @@ class GitLabProvider:
 
     def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:
         """Each by itself, a few side by side."""
-        # What was learned is of one credential; of several, none is taken for seen here before.
-        around = vendor if len(batch) == 1 else replace(vendor, known={})
-        return end_all(batch, around, lambda held: Ending(held, around))
+        return end_all(batch, vendor, lambda held: Ending(held, vendor.about(held.id, batch)))
 
     def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:
         """What bears our mark already, and whether the old one lives."""

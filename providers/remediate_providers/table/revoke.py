@@ -38,7 +38,7 @@ def revoke(
     def one(pair: tuple[Row, Held]) -> Outcome:
         row, held = pair
         try:
-            return _one(row, held, vendor, by_hand)
+            return _one(row, held, vendor.about(held.id, batch), by_hand)
         except Error:
             raise
         except Exception as error:

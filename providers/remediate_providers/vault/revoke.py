@@ -42,7 +42,7 @@ def revoke(batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome
     outcomes: dict[str, Outcome] = {}
     for held in batch:
         try:
-            with Api(vendor) as api:
+            with Api(vendor.about(held.id, batch)) as api:
                 outcomes[held.id] = _one(api, held)
         except NoServerError as error:
             outcomes[held.id] = _by_hand(held, str(error))

@@ -151,6 +151,23 @@ def test_another_region_s_refusal_proves_nothing(
     assert outcome.manual is not None
 
 
+@pytest.mark.parametrize("kind", ["contentful-token", "openshift-token", "twilio-api-key"])
+def test_what_is_known_of_one_says_nothing_of_another_in_its_batch(
+    running: RunningTable, vendor: VendorContext, kind: str
+) -> None:
+    text = value_of(kind).reveal_text()
+    here, elsewhere = (
+        leak(running, kind),
+        hold(Secret(text[:-1] + ("b" if text[-1] == "a" else "a"))),
+    )
+    known = {here.id: knowing_alive(vendor, running, kind).known}
+    told = replace(vendor, known=known[here.id], known_of=lambda name: known.get(name, {}))
+    for around in (told, knowing_alive(vendor, running, kind)):
+        outcomes = PROVIDER.revoke([here, elsewhere], around)
+        assert not outcomes[elsewhere.id].status.settled, "it may live at another address"
+    assert PROVIDER.revoke([here, elsewhere], told)[here.id].status in (Status.DONE, Status.MANUAL)
+
+
 @pytest.mark.parametrize("kind", SELF_TOLD)
 def test_it_is_not_used_where_policy_says_so(
     running: RunningTable, vendor: VendorContext, kind: str
