@@ -1,7 +1,7 @@
 """The door before moto: a WSGI application that authenticates, authorises, records, and fails on demand.
 
 It answers what moto can't (LookupEvents, SimulatePrincipalPolicy, GetSessionToken, ListRegions,
-service-specific credentials) and hands everything else on.
+service-specific credentials, RotateSecret) and hands everything else on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 
 from remediate_providers.aws.local_keys import Keys, Principal, refused_by
 from remediate_providers.aws.local_policy import ALLOWED, decide
+from remediate_providers.aws.local_rotation import NotNowError, Rotations
 from remediate_providers.aws.local_services import MissingError, ServiceCredentials
 from remediate_providers.aws.local_trail import History, ThrottledError
 
@@ -61,6 +62,7 @@ class Gate:
         self.keys = keys
         self.history = history
         self.services = ServiceCredentials(keys.account)
+        self.rotations = Rotations(keys.account, "us-east-1")
         self.faults: dict[str, list[str]] = {}
         """Action to what goes wrong with it next, one of `FAULTS` a call: ``{"iam:ListUsers": ["500"]}``."""
         self.calls: list[str] = []
@@ -71,6 +73,7 @@ class Gate:
         """One request."""
         call = _read(environ)
         self.calls.append(call.action)
+        self.rotations.settle()
         queue = self.faults.get(call.action) or self.faults.get("*") or []
         fault = queue.pop(0) if queue else ""
         if fault == "drop-before":
@@ -245,12 +248,22 @@ def _service_credentials(gate: Gate, call: Call, _who: Principal) -> bytes:
         raise RefusedError("NoSuchEntity", "No such service-specific credential", 404) from None
 
 
+def _rotate(gate: Gate, call: Call, _who: Principal) -> bytes:
+    try:
+        return json.dumps(gate.rotations.rotate(call.asked)).encode()
+    except NotNowError as error:
+        raise RefusedError("InvalidRequestException", str(error), 400) from None
+    except KeyError:
+        raise RefusedError("ResourceNotFoundException", "can't find it", 400) from None
+
+
 _OWN: dict[str, Callable[[Gate, Call, Principal], bytes]] = {
     "iam:ListServiceSpecificCredentials": _service_credentials,
     "iam:UpdateServiceSpecificCredential": _service_credentials,
     "iam:DeleteServiceSpecificCredential": _service_credentials,
     "cloudtrail:LookupEvents": _lookup,
     "account:ListRegions": _regions,
+    "secretsmanager:RotateSecret": _rotate,
     "sts:GetCallerIdentity": _identity,
     "sts:GetSessionToken": _session,
     "iam:SimulatePrincipalPolicy": _simulate,

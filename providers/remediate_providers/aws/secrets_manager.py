@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from remediate.http import Patience
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.plugins.store import Target
 from remediate.secret import Secret
-from remediate_providers.aws import document
+from remediate_providers.aws import document, rotation
 from remediate_providers.aws.document import DocumentError
 from remediate_providers.aws.failures import AwsError, malformed
 from remediate_providers.aws.session import Aws
@@ -81,6 +82,18 @@ def _put(
             evidence=(Evidence(GET, saw, vendor.now()),),
             data={"version": old.id},
         )
+    seen = _at_rest(target, aws, region, vendor)
+    if seen is not None and seen.under_way:
+        return Outcome(
+            Status.REFUSED,
+            f"Did not write {target.spec}",
+            reason=f"{seen.rotated_by} is rotating it, and its end would replace what is written now. "
+            f"When it has ended: remediate resume. Where it does not end, "
+            f"{rotation.mending(target.place, seen)}",
+            data={"pending": seen.pending},
+        )
+    if seen is not None and seen.current != old.id:
+        old = _get(aws, target.place, region)
     text = document.merged(target, old.text.reveal_text(), values)
     # The token names the version that is being replaced: sent twice, it is one change, and two who
     # change the same version at the same time do not silently undo each other.
@@ -105,6 +118,10 @@ def _put(
         "previous": old.id,
         "still_there": "AWSPREVIOUS holds the old value until the next change",
     }
+    if seen is None:
+        data["rotation"] = f"nobody could tell whether one is under way: no {rotation.DESCRIBE}"
+    elif seen.rotated_by:
+        data["rotated_by"] = seen.rotated_by
     if new.id != new_id or not document.holds(target, new.text.reveal_text(), values):
         return Outcome(
             Status.UNKNOWN,
@@ -119,6 +136,23 @@ def _put(
         evidence=(Evidence(GET, saw, vendor.now()),),
         data=data,
     )
+
+
+def _at_rest(
+    target: Target, aws: Aws, region: str, vendor: VendorContext
+) -> rotation.Versions | None:
+    """Who rotates it, once no rotation is under way or the time is over; None where we may not look."""
+    try:
+        seen = rotation.look(aws, target.place, region)
+        if seen.under_way:
+            vendor.progress(f"waiting until {seen.rotated_by} has rotated {target.place}")
+            seen = rotation.wait(aws, target.place, region, Patience.of(vendor))
+    except AwsError as error:
+        if not error.denied:
+            raise
+        # An application without its key is worse than a value that a rotation may replace.
+        return None
+    return seen
 
 
 def _get(aws: Aws, secret_id: str, region: str) -> _Version:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -148,6 +149,60 @@ def test_a_version_taken_back_can_be_written_again(
     again = manager.put(secret(leak.place), OTHER, context())
     assert again.status is Status.DONE, again
     assert manager.holds(secret(leak.place), OTHER, context()) is True
+
+
+def test_nothing_is_put_while_a_rotation_is_under_way(
+    aws: RunningAws, leak: Leak, context: Context
+) -> None:
+    before = secret_of(aws, leak.place)
+    aws.gate.rotations.set(leak.place, lambda _text: None)
+    token = str(uuid.uuid4())
+    aws.gate.rotations.begin(leak.place, token)
+    outcome = manager.put(secret(leak.place), NEW, context())
+    assert outcome.status is Status.REFUSED, outcome
+    assert "rotating it" in outcome.reason
+    assert f"--remove-from-version-id {token}" in outcome.reason, "and how to give it up"
+    assert "secretsmanager:PutSecretValue" not in aws.gate.calls[-3:]
+    assert secret_of(aws, leak.place) == before
+    # As the reason says; then it goes on.
+    aws.client("secretsmanager").update_secret_version_stage(
+        SecretId=leak.place, VersionStage="AWSPENDING", RemoveFromVersionId=token
+    )
+    done = manager.put(secret(leak.place), NEW, context())
+    assert done.status is Status.DONE, done
+    assert "Lambda rotate-" in str(done.data["rotated_by"])
+
+
+def test_a_rotation_that_ends_in_time_is_waited_for_and_written_over(
+    aws: RunningAws, leak: Leak, context: Context
+) -> None:
+    rotated = {**secret_of(aws, leak.place), "DATABASE_HOST": "db-2.internal"}
+    aws.gate.rotations.set(leak.place, lambda _text: json.dumps(rotated), seconds=0.15)
+    aws.gate.rotations.begin(leak.place, str(uuid.uuid4()))
+    outcome = manager.put(secret(leak.place), NEW, context())
+    assert outcome.status is Status.DONE, outcome
+    assert aws.gate.rotations.runs(leak.place) == 1
+    now = secret_of(aws, leak.place)
+    assert now["DATABASE_HOST"] == "db-2.internal", "what the rotation changed is kept"
+    assert now["AWS_ACCESS_KEY_ID"] == NEW["id"].reveal_text()
+
+
+def test_a_label_that_a_rotation_long_switched_off_left_behind_is_in_nobodys_way(
+    aws: RunningAws, leak: Leak, context: Context
+) -> None:
+    aws.client("secretsmanager").put_secret_value(
+        SecretId=leak.place, SecretString="{}", VersionStages=["AWSPENDING"]
+    )
+    assert manager.put(secret(leak.place), NEW, context()).status is Status.DONE
+
+
+def test_who_may_not_look_at_the_rotation_writes_and_says_so(
+    aws: RunningAws, leak: Leak, context: Context, responder: Responder
+) -> None:
+    mine = responder("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue")
+    outcome = manager.put(secret(leak.place), NEW, context(mine))
+    assert outcome.status is Status.DONE
+    assert "DescribeSecret" in str(outcome.data["rotation"])
 
 
 def test_a_parameter_keeps_its_type_and_its_encryption_key(
