@@ -158,7 +158,7 @@ def _still(
             "--all && git gc --prune=now — then: remediate resume"
         )
         return said
-    facts = run.knows(hosting.TOPIC)
+    facts = run.knows(hosting.topic(run, name))
     pulls = [
         e
         for e in run.state.effects.values()

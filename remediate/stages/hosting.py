@@ -50,25 +50,31 @@ def host_of(run: Run, name: str) -> Hosted | None:
     return None
 
 
-def look(run: Run, hosted: Hosted, refs: Sequence[str]) -> Facts:
-    """What the push would meet and concern, written down."""
+def topic(run: Run, name: str) -> str:
+    """What facts about the host of the remote *name* are kept under; a mirror's have its name in it."""
+    return TOPIC if name == run.policy.remote else f"{TOPIC} {name}"
+
+
+def look(run: Run, name: str, hosted: Hosted, refs: Sequence[str]) -> Facts:
+    """What the push to the remote *name* would meet and concern, written down."""
     try:
         facts = hosted.host.look(hosted.url, refs, run.vendor())
     except Error as error:
         facts = Facts(unknown={"the host's view of the push": error.message})
-    run.learn(TOPIC, facts)
+    run.learn(topic(run, name), facts)
     return facts
 
 
-def wanted(run: Run, hosted: Hosted, refs: Sequence[str]) -> list[Change]:
-    """What policy would have changed for a push of *refs*; nothing for a host that can't."""
+def wanted(run: Run, name: str, hosted: Hosted, refs: Sequence[str]) -> list[Change]:
+    """What policy would have changed for a push of *refs* to *name*; nothing for a host that can't."""
     if not isinstance(hosted.host, Lifts) or not refs:
         return []
     allowed = {"protection": run.policy.lift_protection, "trigger": run.policy.ci == "pause"}
     try:
         found = hosted.host.changes(hosted.url, refs, run.vendor())
     except Error as error:
-        run.learn(f"{TOPIC}-changes", Facts(unknown={"what is in the push's way": error.message}))
+        unknown = {"what is in the push's way": error.message}
+        run.learn(topic(run, name).replace(TOPIC, f"{TOPIC}-changes", 1), Facts(unknown=unknown))
         return []
     return [change for change in found if allowed[change.why]]
 

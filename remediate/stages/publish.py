@@ -26,14 +26,17 @@ from remediate.stages.aftermath import aftermath, verify_remotes
 from remediate.stages.hosting import Hosted
 from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.newvalues import found_again, look_for_new_values
+from remediate.stages.remotes import published_to
 
 _PLANNED: weakref.WeakKeyDictionary[Run, dict[str, PushPlan]] = weakref.WeakKeyDictionary()
 """The plan that was approved is the one that is pushed, though the remote may have moved since."""
 
 
 def act(run: Run) -> Result:
-    """Raises `RemoteError` where a remote can't be reached, `DeclinedError` for a no."""
-    names = _remotes(run)
+    """Raises `RemoteError` where a remote can't be reached, `RepositoryError` where there is no such
+    remote, `DeclinedError` for a no.
+    """
+    names = published_to(run)
     if not names:
         return Result(DONE, "this clone has no remote: nothing to publish")
     rehearsal = rounds.together(run)
@@ -73,13 +76,13 @@ def pushes(run: Run) -> list[str]:
     if rehearsal is None:
         return []
     lines = []
-    for name in _remotes(run):
+    for name in published_to(run):
         plan = plan_push(run.repo, rehearsal, name, _clean(run))
         _PLANNED.setdefault(run, {})[name] = plan
         lines += [f"push to {plan.url}: {c.name} {c.old} -> {c.new}" for c in plan.changes]
         hosted = hosting.host_of(run, name)
         if hosted is not None:
-            for change in hosting.wanted(run, hosted, [c.name for c in plan.refs]):
+            for change in hosting.wanted(run, name, hosted, [c.name for c in plan.refs]):
                 lines.append(f"for the push, and put back: {change.title}")
     return lines
 
@@ -89,22 +92,14 @@ def _clean(run: Run) -> Clean:
     return cleaner(run.needles())
 
 
-def _remotes(run: Run) -> list[str]:
-    """The remotes to publish to; nothing where the clone has no such remote as policy's first."""
-    there = run.repo.git("remote").decode("utf-8", "surrogateescape").split("\n")
-    if run.policy.remote not in there:
-        return []
-    return list(run.policy.remotes)
-
-
 def _publish(run: Run, plan: PushPlan) -> int:
     """One remote: looked at, backed up, pushed to; the number of refs that are where they belong."""
     hosted = hosting.host_of(run, plan.remote)
     names = [change.name for change in plan.refs]
     changes: list[Change] = []
     if hosted is not None and names:
-        hosting.look(run, hosted, names)
-        changes = hosting.wanted(run, hosted, names)
+        hosting.look(run, plan.remote, hosted, names)
+        changes = hosting.wanted(run, plan.remote, hosted, names)
     _confirm(run, plan, hosted, changes)
     pushed = len(plan.done)
     if plan.changes:
@@ -120,7 +115,7 @@ def _publish(run: Run, plan: PushPlan) -> int:
 def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[Change]) -> None:
     if not plan.changes:
         return
-    facts = run.knows(hosting.TOPIC) if hosted is not None else None
+    facts = run.knows(hosting.topic(run, plan.remote)) if hosted is not None else None
     why = (
         "The remote still serves the keys' values to everybody who may read it.\n"
         "Yes: the clean history takes the old one's place there, each ref only if nobody has pushed "

@@ -143,15 +143,27 @@ def test_mirrors_get_the_same_and_other_remotes_nothing(
     assert bash("git -C other.git show-ref") == other, "nobody asked for it"
 
 
-def test_a_mirror_that_is_no_remote_is_told_and_holds_nothing_up(
-    cli: Cli, world: Path, key_file: Path, bash: Callable[..., str]
+@pytest.mark.parametrize(
+    "settings", ['mirrors = ["backp"]', 'remote = "origim"', 'mirrors = ["twice"]']
+)
+def test_a_remote_that_is_none_is_refused_before_anything_is_pushed(
+    cli: Cli, world: Path, key_file: Path, bash: Callable[..., str], settings: str
 ) -> None:
-    settings = world / "ours/remediate.toml"
-    settings.write_text('[publish]\nmirrors = ["backp"]\n')
+    bash(
+        """
+        cd ours; git remote add twice ../one.git; git remote set-url --add --push twice ../one.git
+        git remote set-url --add --push twice ../two.git
+        """
+    )
+    before = bash("git -C remote.git show-ref")
+    policy = world / "ours/remediate.toml"
+    policy.write_text(f"[publish]\n{settings}\n")
     done = run(cli, world, key_file)
-    assert done.code not in (0, 3) and "backp" in done.out
-    assert VALUE not in bash("git -C remote.git log --all -p")
-    settings.unlink()
+    assert done.code == 6, done.out
+    assert settings.split('"')[1] in done.out and "origin" in done.out + done.err
+    assert bash("git -C remote.git show-ref") == before
+    policy.unlink()
     done = cli("resume", "--repo", world / "ours", "--yes", "--offline", "--key-file", key_file,
                "--json")  # fmt: skip
     assert done.code == 0, done.out
+    assert VALUE not in bash("git -C remote.git log --all -p")
