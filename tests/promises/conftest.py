@@ -12,7 +12,7 @@ import pytest
 from remediate_providers.stripe.local import LocalStripe
 
 from .trial import Tried, try_once
-from .world import StripeTruth, World
+from .world import StripeTruth, World, every_vendor
 
 KILLS = int(os.environ.get("KILLS", "0"))
 """How many kills in all; 0: a handful of each kind."""
@@ -35,3 +35,11 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
         running = LocalStripe(lag=0.05).start()
         stack.callback(running.close)
         yield try_once(World(tmp_path_factory.mktemp("kills") / "world", [StripeTruth(running)]))
+
+
+@pytest.fixture(scope="session")
+def tried_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
+    """The same with three credentials: AWS (moto), Stripe, and GitHub, whose new token a person makes."""
+    with ExitStack() as stack:
+        folder = tmp_path_factory.mktemp("kills-of-all") / "world"
+        yield try_once(World(folder, every_vendor(stack)))

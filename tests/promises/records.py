@@ -18,6 +18,7 @@ _ONE_RUN = frozenset(
         "evidence",
         "events",
         "custody",
+        "last_used",
         "timeline",
         "actions_taken",
         "files",

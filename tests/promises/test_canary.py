@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 
 from remediate.secret import Secret
-from remediate_providers.stripe.local import LocalStripe
 
 from .canary import Canary
 from .conftest import thorough
-from .world import AwsTruth, GitHubTruth, StripeTruth, World
+from .world import World, every_vendor
 
 TRACED = os.geteuid() == 0 and shutil.which("strace") is not None
 """As another user strace can't read what a process that keeps its memory to itself hands on."""
@@ -217,18 +216,8 @@ def test_however_it_ends_no_value_is_shown_or_kept(watched: Watched) -> None:
 
 @thorough
 def test_with_every_vendor(tmp_path: Path) -> None:
-    from remediate_providers.aws.local import LocalAws
-    from remediate_providers.github.local import LocalGitHub
-
     with ExitStack() as stack:
-        truths = [
-            AwsTruth(LocalAws(lag=0.05, throttle=False).start()),
-            StripeTruth(LocalStripe(lag=0.05).start()),
-            GitHubTruth(LocalGitHub(lag=0.05).start()),
-        ]
-        for truth in truths:
-            stack.callback(truth.running.close)
-        watched = Watched(World(tmp_path / "world", truths))
+        watched = Watched(World(tmp_path / "world", every_vendor(stack)))
         watched.fresh()
         whole(watched)
     found = watched.canary

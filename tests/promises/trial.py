@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .world import Done, World
@@ -20,7 +21,7 @@ class Tried:
     world: World
     undisturbed: dict[str, Any]
     ticks: int
-    """How many moments of the journal a run has: before each row, and before each head is written."""
+    """How many moments of the journal the commands have: before each row, and before each head."""
     seconds: float
     kills: int = 0
     faults: list[str] = field(default_factory=list)
@@ -69,17 +70,22 @@ def told(tried: Tried) -> None:
 
 
 def try_once(world: World) -> Tried:
-    tell = world.kept / "ticks"
+    tell = counter(world)
     begun = time.monotonic()
-    last = world.command(
-        *world.arguments(), env=world.hooked(HOOK_KILL_AT_TICK="0", HOOK_TELL=str(tell))
-    )
+    hooks = world.hooked(HOOK_KILL_AT_TICK="0", HOOK_TELL=str(tell))
+    last = world.command(*world.arguments(), env=hooks)
     seconds = time.monotonic() - begun
-    last = world.go_on(last)
+    last = world.go_on(last, env=hooks)
     ticks = int(tell.read_text())
-    tell.unlink()
     tried = Tried(world, world.outcome(last), ticks, seconds)
     assert last.code == 0
     assert tried.undisturbed["held"] == []
     assert tried.undisturbed["left over"] == []
     return tried
+
+
+def counter(world: World) -> Path:
+    """The file in which the hooks count a world's moments, outside of what is put back; empty anew."""
+    path = world.folder.with_name(world.folder.name + ".ticks")
+    path.unlink(missing_ok=True)
+    return path

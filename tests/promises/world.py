@@ -171,6 +171,24 @@ class GitHubTruth:
         return [v for v in self.running.state.tokens if v not in self._tokens]
 
 
+def every_vendor(stack: contextlib.ExitStack) -> list[Truth]:
+    """AWS (moto), the local Stripe and the local GitHub, up until *stack* closes."""
+    from remediate_providers.aws.local import LocalAws
+    from remediate_providers.github.local import LocalGitHub
+    from remediate_providers.stripe.local import LocalStripe
+
+    truths: list[Truth] = []
+    for truth, vendor in (
+        (AwsTruth, LocalAws(lag=0.05, throttle=False)),
+        (StripeTruth, LocalStripe(lag=0.05)),
+        (GitHubTruth, LocalGitHub(lag=0.05)),
+    ):
+        running = vendor.start()
+        stack.callback(running.close)
+        truths.append(truth(running))
+    return truths
+
+
 def dotenv(path: Path, name: str) -> Secret:
     """The value of *name* in a .env file."""
     found = re.search(rf"^{name}=['\"]?(.*?)['\"]?$", path.read_text(), re.MULTILINE)

@@ -14,10 +14,13 @@ _DEBUG = os.environ.get("HOOK_DEBUG")
 
 
 def _ticks(wanted: int, tell: str) -> None:
-    """Die at the nth moment of the journal: before a row is written, or between it and its head."""
+    """Die at the nth moment of the journal: before a row is written, or between it and its head.
+
+    With *tell*, a file, the number of moments is kept there, and goes on from one command to the next.
+    """
     import sqlite3
 
-    count = 0
+    count = int(Path(tell).read_text()) if tell and Path(tell).exists() else 0
 
     def tick() -> None:
         nonlocal count
