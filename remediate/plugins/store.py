@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Outcome
+from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
 
 
@@ -58,4 +60,30 @@ class Store(Protocol):
         self, target: Target, values: Mapping[str, Secret], vendor: VendorContext
     ) -> bool | None:
         """Whether the store holds exactly *values* now; None where it can't be read."""
+        ...
+
+
+@runtime_checkable
+class Rotates(Protocol):
+    """Has places whose values something of their owner's makes (a Lambda), which can be told to.
+
+    It makes the successor where no provider can, and its value is then in the place already.
+    """
+
+    def before_rotation(self, target: Target, vendor: VendorContext) -> Mapping[str, Json]:
+        """What must be known to tell, after a crash, whether it rotated (the version that is current).
+
+        Empty where nothing there makes its values, or that can't be told. Written into the journal with
+        the intent. Read-only.
+        """
+        ...
+
+    def rotate(
+        self, target: Target, old: Held, before: Mapping[str, Json], vendor: VendorContext
+    ) -> Reissued:
+        """Let the place make a new value, wait until it has, and read it: the successor of *old*.
+
+        Safe to repeat with the same *before*: one rotation, however often it is asked for, whose value
+        can be read again. A value that is the leaked one still is refused.
+        """
         ...

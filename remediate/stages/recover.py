@@ -18,6 +18,7 @@ from remediate.stages.delivery import deliver, holding, recall
 from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.killing import dies_replaced, kill
 from remediate.stages.newvalues import look_for_new_values
+from remediate.stages.rotating import rotated
 from remediate.stages.triage import footholds
 
 MOST_REISSUES = 2
@@ -58,8 +59,6 @@ def _successor(run: Run, credential: Credential) -> Outcome:
         return run.effect("reissue", credential.id, lambda: _no_store(credential), key=key)
     if footholds(run, credential.id) and not table.insist:
         return run.effect("reissue", credential.id, lambda: _foothold(run, credential), key=key)
-    if not isinstance(provider, Reissues):
-        return run.effect("reissue", credential.id, lambda: _by_hand(credential), key=key)
     if _lost(run, credential, key):
         # The stores first: where this is cut off, the next run still sees that not all of them have it.
         why = "the new value was in memory alone, and not every store had it yet"
@@ -73,6 +72,11 @@ def _successor(run: Run, credential: Credential) -> Outcome:
         handed = run.handed.get(known.manual.id)
         if handed is not None:
             return _accept(run, credential, known, provider, handed, key)
+    made_there = rotated(run, credential, key, lambda made: _absorb(run, credential, made))
+    if made_there is not None:
+        return made_there
+    if not isinstance(provider, Reissues):
+        return run.effect("reissue", credential.id, lambda: _by_hand(credential), key=key)
     held = run.held(credential, "reissue")
     vendor = run.vendor(credential)
     before = provider.before_reissue(held, vendor)

@@ -48,7 +48,7 @@ from remediate.plugins.provider import (
     Revokes,
     Triages,
 )
-from remediate.plugins.store import Store, Target
+from remediate.plugins.store import Rotates, Store, Target
 from remediate.secret import Secret
 from remediate.testing.providers import well_told
 from remediate.testing.proxy import LOOPBACK, Call, FaultyLine, Trouble
@@ -297,6 +297,50 @@ class StoreFaults:
     def address(self, running: Any) -> str:
         """Where the line leads: by default the one loopback address in the vendor's environment."""
         return address_in(running.environment())
+
+    def rotating(self, running: Any) -> tuple[Target, Held]:
+        """A place whose values something of its owner's makes, and what leaked of it: for `Rotates` alone."""
+        raise NotImplementedError
+
+    def rotations(self, running: Any) -> int:
+        """How often it made one: the vendor's truth."""
+        raise NotImplementedError
+
+    @every_trouble
+    def test_it_is_rotated_once_and_what_came_of_it_is_known(self, trouble: Trouble) -> None:
+        if not isinstance(type(self).make(), Rotates):
+            return
+        for at in range(len(self._rotated(None, 0))):
+            self._rotated(trouble, at)
+
+    def _rotated(self, trouble: Trouble | None, at: int) -> list[Call]:
+        store, running = type(self).make(), self.start()
+        assert isinstance(store, Rotates)
+        try:
+            with FaultyLine(self.address(running)) as line:
+                target, old = self.rotating(running)
+                environment = line.through(running.environment())
+
+                def vendor() -> VendorContext:
+                    return surroundings(environment, longest=LONGEST_PAUSE)
+
+                before = store.before_rotation(target, vendor())
+                _hold(bool(before), "it says that something there makes its values")
+                line.arm(trouble, at)
+                made = store.rotate(target, old, before, vendor())
+                calls = list(line.calls)
+                where = str(calls[at]) if at < len(calls) else f"call {at}"
+                _no_value(made.outcome, {**old.values, **made.values})
+                line.heal()
+                if not made.values:
+                    _hold(bool(made.outcome.reason), f"{where}: it says why not")
+                    made = store.rotate(target, old, before, vendor())
+                _hold(made.outcome.status is Status.DONE, f"{where}: {made.outcome.reason}")
+                _hold(made.values == self.stored(running), f"{where}: the value that is there")
+                _hold(self.rotations(running) == 1, f"{where}: one rotation")
+                return calls
+        finally:
+            running.close()
 
     @every_trouble
     def test_what_is_said_to_be_stored_is(self, trouble: Trouble) -> None:

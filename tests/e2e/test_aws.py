@@ -15,6 +15,7 @@ import pytest
 
 from remediate.demo.scenario import Scenario, build
 from remediate.plugins.local import Planted
+from remediate.secret import Secret
 
 from .conftest import Cli, holds
 
@@ -151,3 +152,37 @@ def test_without_permission_it_is_said_which_one_and_the_history_is_cleaned_all_
     assert "iam:UpdateAccessKey" in done.out
     assert keys(aws)[planted.values["id"].reveal_text()] == "Active"
     assert holds(leak.repository, {"s": planted.values["secret"].reveal()}) == []
+
+
+def test_a_secret_that_a_lambda_rotates_is_replaced_by_it(
+    cli: Cli, aws: RunningAws, tmp_path: Path
+) -> None:
+    """Nobody knows who issued it; its owner's Lambda does, and both stores get what that made."""
+    old = "partner-" + "h7Kq2LmZ" * 4
+    aws.client("secretsmanager").create_secret(Name="prod/partner", SecretString=old)
+    aws.gate.rotations.set("prod/partner", lambda _text: "partner-" + "Zx81QwTn" * 4, 0.2)
+    folder = tmp_path / "leak"
+    folder.mkdir()
+    planted = Planted(
+        files={"config/partner.py": f'PARTNER_TOKEN = "{old}"\n'},
+        values={"value": Secret(old)},
+        policy=(
+            '[[credential]]\nmatch = "secret"\n'
+            'stores = ["dotenv:.env#PARTNER_TOKEN", "aws-secrets-manager:prod/partner"]\n'
+        ),
+    )
+    leak = build(folder, [planted])
+    (leak.repository / ".git" / "info" / "exclude").write_text(".env\n")
+    (leak.repository / ".env").write_text(f"PARTNER_TOKEN={old}\n")
+    done = cli(*arguments(leak), env=aws.environment())
+    assert done.code == 3, done.out
+    kept = aws.client("secretsmanager").get_secret_value(SecretId="prod/partner")["SecretString"]
+    assert kept != old
+    assert kept in (leak.repository / ".env").read_text()
+    assert kept not in done.out + done.err
+    assert [step["id"].split("-")[0] for step in done.finished["manual"]] == ["revoke"]
+    assert aws.gate.rotations.runs("prod/partner") == 1
+    again = cli("resume", "--repo", leak.repository, "--key-file", leak.key_file, "--json",
+                env=aws.environment())  # fmt: skip
+    assert again.code == 3
+    assert aws.gate.rotations.runs("prod/partner") == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from remediate.errors import UsageError
@@ -56,6 +56,23 @@ def holds(target: Target, current: str, values: Mapping[str, Secret]) -> bool:
         isinstance(found.get(key), str) and Secret(found[key]) == value
         for key, value in assigned.items()
     )
+
+
+def taken(target: Target, current: str, parts: Sequence[str]) -> dict[str, Secret]:
+    """The values of *parts* that *current* holds where the target says. Raises `DocumentError`."""
+    if not target.keys:
+        if len(parts) != 1:
+            raise DocumentError(f"it holds one value, and the credential has {len(parts)} parts")
+        return {parts[0]: Secret(current)}
+    found, values = _object(current), dict[str, Secret]()
+    for key, part in target.keys:
+        if not isinstance(found.get(key), str):
+            raise DocumentError(f"it holds no text at {key}")
+        values[part or parts[0]] = Secret(found[key])
+    missing = [part for part in parts if part not in values]
+    if missing:
+        raise DocumentError(f"no key of it is named for the part {missing[0]!r}")
+    return {part: values[part] for part in parts}
 
 
 def _assigned(target: Target, values: Mapping[str, Secret]) -> dict[str, Secret]:

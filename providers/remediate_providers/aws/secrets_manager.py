@@ -16,6 +16,7 @@ from remediate.http import Patience
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
+from remediate.plugins.provider import Held, Reissued
 from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate_providers.aws import document, rotation
@@ -30,7 +31,9 @@ _TOKENS = uuid.UUID("6d7b1f4e-9b5e-5c41-8a52-3f1d2f0c9b7a")
 
 
 @dataclass(frozen=True)
-class _Version:
+class Version:
+    """A version with its text."""
+
     arn: str
     id: str
     text: Secret
@@ -48,7 +51,7 @@ class SecretsManagerStore:
 
     def put(self, target: Target, values: Mapping[str, Secret], vendor: VendorContext) -> Outcome:
         """One new version with all parts, read back; other keys of the object stay."""
-        aws, region = Aws.responder(vendor), _region(target.place)
+        aws, region = Aws.responder(vendor), region_of(target.place)
         try:
             return _put(target, values, aws, region, vendor)
         except DocumentError as error:
@@ -63,16 +66,30 @@ class SecretsManagerStore:
     ) -> bool | None:
         """Whether the current version holds *values*; None where it can't be read."""
         try:
-            current = _get(Aws.responder(vendor), target.place, _region(target.place))
+            now = current(Aws.responder(vendor), target.place, region_of(target.place))
         except (AwsError, DocumentError):
             return None
-        return document.holds(target, current.text.reveal_text(), values)
+        return document.holds(target, now.text.reveal_text(), values)
+
+    def before_rotation(self, target: Target, vendor: VendorContext) -> Mapping[str, Json]:
+        """The version that is current, where a Lambda or a service rotates the secret."""
+        from remediate_providers.aws import rotate
+
+        return rotate.before(target, vendor)
+
+    def rotate(
+        self, target: Target, old: Held, before: Mapping[str, Json], vendor: VendorContext
+    ) -> Reissued:
+        """The Lambda asked to rotate, and what it made, once ``AWSCURRENT`` has moved."""
+        from remediate_providers.aws import rotate
+
+        return rotate.rotate(target, old, before, vendor)
 
 
 def _put(
     target: Target, values: Mapping[str, Secret], aws: Aws, region: str, vendor: VendorContext
 ) -> Outcome:
-    old = _get(aws, target.place, region)
+    old = current(aws, target.place, region)
     where = f"{target.place} ({', '.join(key for key, _ in target.keys) or 'the whole string'})"
     if document.holds(target, old.text.reveal_text(), values):
         saw = f"version {old.id}, {', '.join(old.stages)}: {where} holds the new value"
@@ -93,7 +110,7 @@ def _put(
             data={"pending": seen.pending},
         )
     if seen is not None and seen.current != old.id:
-        old = _get(aws, target.place, region)
+        old = current(aws, target.place, region)
     text = document.merged(target, old.text.reveal_text(), values)
     # The token names the version that is being replaced: sent twice, it is one change, and two who
     # change the same version at the same time do not silently undo each other.
@@ -103,7 +120,7 @@ def _put(
     except AwsError as error:
         if error.code != "ResourceExistsException":
             raise
-        now = _get(aws, target.place, region)
+        now = current(aws, target.place, region)
         if now.id != old.id:
             return Outcome(
                 Status.UNKNOWN,
@@ -112,7 +129,7 @@ def _put(
             )
         # An earlier version of ours was taken back by somebody: its token is spent.
         new_id = _write(aws, target.place, region, text, str(uuid.uuid4()))
-    new = _get(aws, target.place, region)
+    new = current(aws, target.place, region)
     data: dict[str, Json] = {
         "version": new_id,
         "previous": old.id,
@@ -155,7 +172,7 @@ def _at_rest(
     return seen
 
 
-def _get(aws: Aws, secret_id: str, region: str) -> _Version:
+def current(aws: Aws, secret_id: str, region: str) -> Version:
     """The current version. Raises `AwsError`; `DocumentError` for one that is not text."""
     answer = aws.call("secretsmanager", "GetSecretValue", region=region, SecretId=secret_id)
     if "SecretBinary" in answer:
@@ -164,7 +181,7 @@ def _get(aws: Aws, secret_id: str, region: str) -> _Version:
     if not isinstance(text, str) or not version:
         raise malformed(GET)
     stages = tuple(sorted(map(str, answer.get("VersionStages") or ())))
-    return _Version(str(answer.get("ARN", "")), str(version), Secret(text), stages)
+    return Version(str(answer.get("ARN", "")), str(version), Secret(text), stages)
 
 
 def _write(aws: Aws, secret_id: str, region: str, text: str, token: str) -> str:
@@ -187,7 +204,7 @@ def _missing(target: Target, aws: Aws, region: str) -> Outcome:
     )
 
 
-def _region(place: str) -> str:
+def region_of(place: str) -> str:
     """The Region that an ARN names; empty for a plain name."""
     parts = place.split(":")
     return parts[3] if len(parts) > 6 and parts[0] == "arn" else ""

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from remediate.model import Credential
+from remediate.plugins.provider import Held
 from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate.testing.faults import StoreFaults
@@ -57,6 +59,16 @@ class TestSecretsManagerFaults(_Store):
         client = Shared.aws.client("secretsmanager")
         now = client.get_secret_value(SecretId=f"prod/{running.name}")
         return {"value": Secret(now["SecretString"])}
+
+    def rotating(self, running: Any) -> tuple[Target, Held]:
+        target = self.target(running)
+        Shared.aws.gate.rotations.set(target.place, lambda text: f"{text} and after", 0.01)
+        leaked = Secret("before")
+        credential = Credential("secret:before", None, "secret", {"value": "f" * 64})
+        return target, Held(credential, {"value": leaked})
+
+    def rotations(self, running: Any) -> int:
+        return Shared.aws.gate.rotations.runs(f"prod/{running.name}")
 
 
 class TestSsmFaults(_Store):

@@ -14,6 +14,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Status
 from remediate.plugins.provider import Held
 from remediate.plugins.store import Target
+from remediate.secret import Secret
 from remediate_providers.aws.local import RunningAws
 from remediate_providers.aws.provider import AwsProvider
 from remediate_providers.aws.secrets_manager import SecretsManagerStore
@@ -88,6 +89,7 @@ def test_the_documented_policy_is_enough_and_nothing_in_it_is_idle(
     aws.client("iam").create_group(GroupName="book-club")
     aws.client("iam").add_user_to_group(GroupName="book-club", UserName=leak.user)
     aws.client("ssm").put_parameter(Name="/book/app", Value="{}", Type="SecureString")
+    aws.client("secretsmanager").create_secret(Name="book/partner", SecretString="old")
     aws.gate.calls.clear()
     provider, held = AwsProvider(), leak.held
     described = provider.describe(held, context(mine))
@@ -105,6 +107,12 @@ def test_the_documented_policy_is_enough_and_nothing_in_it_is_idle(
         scheme, place = spec.split(":")
         target = Target(scheme, place, (("ID", "id"), ("KEY", "secret")), spec)
         assert store.put(target, made.values, context(mine)).status is Status.DONE
+    aws.gate.rotations.set("book/partner", lambda text: f"{text} no more")
+    partner = Target("aws-secrets-manager", "book/partner", (), "aws-secrets-manager:book/partner")
+    leaked = Held(held.credential, {"value": Secret("old")})
+    before = SecretsManagerStore().before_rotation(partner, context(mine))
+    turned = SecretsManagerStore().rotate(partner, leaked, before, context(mine))
+    assert turned.outcome.status is Status.DONE
     triaged = provider.triage(held, "2026-01-02T03:04:05Z", context(mine))
     assert "regions" not in triaged.unknown
     assert {"new_users", "new_roles"} <= set(triaged.known)
