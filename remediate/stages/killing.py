@@ -57,6 +57,12 @@ def dies_replaced(run: Run, credential: Credential) -> bool:
     return provider.replaces_itself(run.held(credential, "revoke"), run.vendor(credential))
 
 
+def waits_unasked(run: Run, credential: Credential) -> bool:
+    """Whether *credential* dies replaced though policy says that it dies first."""
+    first = run.policy.for_credential(credential).strategy == "revoke-first"
+    return first and dies_replaced(run, credential)
+
+
 def _batch(run: Run, batch: Sequence[Credential]) -> dict[str, Outcome]:
     provider = run.provider(batch[0])
     assert isinstance(provider, Revokes)

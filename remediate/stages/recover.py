@@ -16,7 +16,7 @@ from remediate.secret import Secret
 from remediate.stages.authority import may_act
 from remediate.stages.delivery import deliver, holding, recall
 from remediate.stages.interface import DONE, WAITING, Result, Stage
-from remediate.stages.killing import dies_replaced, kill
+from remediate.stages.killing import dies_replaced, kill, waits_unasked
 from remediate.stages.newvalues import look_for_new_values
 from remediate.stages.rotating import rotated
 from remediate.stages.triage import footholds
@@ -35,6 +35,10 @@ def act(run: Run) -> Result:
         new = run.successor(credential)
         if new is None or not outcome.status.settled:
             waiting += outcome.status is not Status.SKIPPED
+            if outcome.status in (Status.MANUAL, Status.REFUSED) and waits_unasked(run, credential):
+                # It was spared for a successor that no call makes any more: until a person has made one it
+                # would go on living.
+                kill(run, [credential])
             continue
         if not _installed(run, credential, new) or not deliver(run, credential, new):
             waiting += 1

@@ -13,6 +13,7 @@ from remediate.plugins.local import Planted
 from remediate.secret import Secret
 from remediate_providers.github import tokens
 from remediate_providers.github.local_api import PREFIX, Answers
+from remediate_providers.github.local_apps import AppAnswers
 from remediate_providers.github.local_host import HostAnswers
 from remediate_providers.github.local_pages import Form
 from remediate_providers.github.local_state import Place, State
@@ -57,7 +58,7 @@ class RunningGitHub:
         state.writers[REPOSITORY] = frozenset({OWNER, RESPONDER})
         state.places |= {REPOSITORY: Place(), f"{REPOSITORY}@{ENVIRONMENT}": Place()}
         self.responder = state.issue(RESPONDER, scopes=("repo", "read:org", "read:audit_log"))
-        self.host = HostAnswers(state, Answers(state))
+        self.host = HostAnswers(state, AppAnswers(state, Answers(state)))
         self._server = Loopback(self.host, "github.com", PREFIX)
         state.requests = self._server.requests
 

@@ -57,6 +57,10 @@ class Token:
     login: str
     scopes: tuple[str, ...]
     expires: datetime | None = None
+    app: str = ""
+    """The client id of the OAuth app or GitHub App that it was made for."""
+    access: Secret | None = None
+    """The access token that a refresh token came with."""
     dies: float | None = None
     """When it stops working, on `time.monotonic`; None while nobody revoked it."""
 
@@ -120,6 +124,8 @@ class State:
         self.audit: dict[str, list[dict[str, object]]] = {}
         self.runs: dict[str, list[dict[str, object]]] = {}
         """Repository to its workflow runs that are going on."""
+        self.apps: dict[str, Secret] = {}
+        """Client id to client secret."""
         self.unauthenticated_left = UNAUTHENTICATED
         self.limit_ends = now() + timedelta(hours=1)
         self.requests: list[Request] = []
@@ -131,13 +137,31 @@ class State:
         kind: str = tokens.CLASSIC,
         scopes: Sequence[str] = (),
         expires: datetime | None = None,
+        app: str = "",
     ) -> Secret:
         """A new token for *login*."""
         value = make_value(kind)
         with self.lock:
-            self.tokens[value] = Token(value, kind, login, tuple(scopes), expires)
+            self.tokens[value] = Token(value, kind, login, tuple(scopes), expires, app)
             self.organisations.setdefault(login, ())
         return value
+
+    def register(self, client_id: str = "Ov23liLocalExample00") -> str:
+        """An app with a client secret; its client id."""
+        self.apps[client_id] = Secret(secrets.token_hex(20))
+        return client_id
+
+    def sign_in(self, login: str, app: str) -> tuple[Secret, Secret]:
+        """A GitHub App's pair for *login*: an access token, and a refresh token."""
+        access = self.issue(login, tokens.USER, app=app)
+        refresh = self.issue(login, tokens.REFRESH, app=app)
+        self.tokens[refresh].access = access
+        return access, refresh
+
+    def end_now(self, value: Secret) -> None:
+        """Let *value* die at once."""
+        with self.lock:
+            self.tokens[value].dies = time.monotonic()
 
     def revoke(self, value: Secret) -> None:
         """Let *value* die after the lag; an unknown one is passed over."""

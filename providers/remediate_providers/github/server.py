@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -89,17 +90,37 @@ class Api:
         repeat: bool | None = None,
         json: object | None = None,
         query: Mapping[str, str] | None = None,
+        app: tuple[str, Secret] | None = None,
     ) -> Answer:
-        """Ask with patience, as `Http.ask`. Without *token* nothing identifies the sender at all."""
+        """Ask with patience, as `Http.ask`. Without *token* nothing identifies the sender at all.
+
+        *app*: an app's client id and secret, to ask as the app itself instead.
+        """
+        sent = headers(token)
+        if app is not None:
+            pair = f"{app[0]}:{app[1].reveal_text()}"
+            sent["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         return self._http.ask(
             method,
             self.server.api + path,
             patience=self.patience,
             repeat=repeat,
-            headers=headers(token),
+            headers=sent,
             json=json,
             query=query,
-            anonymous=token is None,
+            anonymous=token is None and app is None,
+        )
+
+    def sign_in(self, form: Mapping[str, str]) -> Answer:
+        """``POST /login/oauth/access_token``, where GitHub's pages are, and not its API. Repeated: a refresh
+        token has one successor, however often it is asked for."""
+        return self._http.ask(
+            "POST",
+            f"{self.server.web}/login/oauth/access_token",
+            patience=self.patience,
+            repeat=True,
+            headers={"Accept": "application/json"},
+            form=form,
         )
 
     def refusal(self, answer: Answer | HttpError) -> str:

@@ -53,7 +53,8 @@ def github(bare: RunningGitHub) -> Iterator[RunningGitHub]:
     """A local GitHub; at the end, every request it got must be one that GitHub's own API has."""
     yield bare
     for request in bare.state.requests:
-        if not request.path.startswith("/settings/"):
+        # GitHub's pages, and where an app signs its users in, are no part of its API.
+        if not request.path.startswith(("/settings/", "/login/oauth/")):
             assert problems(request) == [], f"{request.method} {request.path}"
 
 
@@ -68,12 +69,14 @@ def around() -> Around:
         use_leaked: bool = True,
         known: Mapping[str, Json] | None = None,
         longest: float = 0.02,
+        settings: Mapping[str, Json] | None = None,
     ) -> VendorContext:
         end = time.monotonic() + seconds
         context = VendorContext(
             environment=environment,
             asks=Nobody(),
             use_leaked=use_leaked,
+            settings=settings or {},
             sleep=lambda seconds: time.sleep(min(seconds, longest)),
             deadline=lambda: end,
         )
@@ -105,6 +108,7 @@ _OPERATIONS: list[dict[str, Any]] = [
         "openapi-alerts.json",
         "openapi-stores.json",
         "openapi-keys.json",
+        "openapi-apps.json",
     )
     for operation in json.loads((Path(__file__).parent / name).read_text())["operations"]
 ]
@@ -150,6 +154,8 @@ def problems(request: Request) -> list[str]:
         wrong += [
             f"{n} on a call that is anonymous" for n in ("authorization", "cookie") if n in headers
         ]
+    elif operation["path"].startswith("/applications/"):
+        wrong += [] if headers.get("authorization", "").startswith("Basic ") else ["not as the app"]
     elif not headers.get("authorization", "").startswith("Bearer "):
         wrong.append("no bearer token")
     return wrong
