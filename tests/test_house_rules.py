@@ -101,6 +101,7 @@ RECORD_MAY_IMPORT = (
     "remediate.model",
     "remediate.plugins.outcome",
     "remediate.record",
+    "remediate.wording",
 )
 
 #: Host names of package registries and their mirrors, in parts, so that this file holds none.

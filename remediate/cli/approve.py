@@ -11,6 +11,7 @@ import typer
 from remediate.cli import options as o
 from remediate.cli.console import Console
 from remediate.errors import DeclinedError, UsageError
+from remediate.wording import count
 
 if TYPE_CHECKING:
     from remediate.incident.request import Request
@@ -99,4 +100,6 @@ def _show(console: Console, request: Request, whole: bool) -> None:
     for line in shown:
         console.say(f"    {line}")
     if len(shown) < len(request.plan):
-        console.say(f"    and {len(request.plan) - len(shown)} lines more: --whole shows them")
+        console.say(
+            f"    and {count(len(request.plan) - len(shown), 'line')} more: --whole shows them"
+        )

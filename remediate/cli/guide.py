@@ -13,6 +13,7 @@ import typer
 from remediate.cli.console import Console
 from remediate.cli.options import key_file
 from remediate.errors import UsageError
+from remediate.wording import count
 
 if TYPE_CHECKING:
     from remediate.cli.guide_view import GuideStream
@@ -159,7 +160,7 @@ def _told(console: Console, handed: HandedIn) -> None:
     """What was handed in, and what can be done about each."""
     taken = handed.taken
     console.say()
-    console.say(f"That is {_number(len(taken.credentials), 'credential')}:", style="bold")
+    console.say(f"That is {count(len(taken.credentials), 'credential')}:", style="bold")
     ways = _ways(taken)
     for credential in taken.credentials[:20]:
         name = credential.public_id or credential.id
@@ -190,7 +191,3 @@ def _close(console: Console, stream: GuideStream, script: str) -> None:
     console.say()
     console.say(stream.last_word(), style="bold")
     console.say(f"  In a script: {script}", style="dim")
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -11,6 +11,7 @@ from remediate.cli.progress import duration
 from remediate.cli.stream import Stream
 from remediate.clock import parse
 from remediate.stages.interface import stages
+from remediate.wording import count, rewriting
 
 #: What is dangerous until a stage is done, in the order in which people have to think of it.
 DANGERS = (
@@ -63,8 +64,8 @@ class GuideStream(Stream):
 
     def _preview(self, data: Mapping[str, Any]) -> None:
         self._console.say(
-            f"     {data['rewritten']} of {data['commits']} commits get a new id, "
-            f"{data['blobs']} files a new content, {len(data['refs'])} refs move:"
+            f"     {rewriting(data['rewritten'], data['commits'], data['blobs'])}, "
+            f"{count(len(data['refs']), 'ref moves', 'refs move')}:"
         )
         for ref in data["refs"][:10]:
             self._console.say(f"       {ref['name']}  {ref['old'][:12]} -> {ref['new'][:12]}")

@@ -16,6 +16,7 @@ from remediate.cli.console import Console
 from remediate.cli.session import installation, repository
 from remediate.clock import parse
 from remediate.errors import RepositoryError, UsageError
+from remediate.wording import count
 
 if TYPE_CHECKING:
     from remediate.incident.opening import Installation, Known
@@ -44,7 +45,9 @@ def list_(
     for each in known:
         data = summary(each)
         console.say(f"{data['incident']}  {data['status']}  {data['repository']}", style="bold")
-        console.say(f"  {data['secrets']} secrets; last worked on {ago(data['last'], now)}")
+        console.say(
+            f"  {count(data['secrets'], 'secret')}; last worked on {ago(data['last'], now)}"
+        )
         for wait in data["waits"]:
             since = f", since {ago(wait['since'], now)}" if wait["since"] else ""
             console.say(f"  waits for {_ON[wait['on']]}{since}: {wait['what']}")
@@ -199,7 +202,9 @@ def log(
     rows = _rows(here, folder)
     if check:
         data = {"rows": len(rows), "intact": True}
-        console.document(data) if json else console.say(f"{len(rows)} rows, every seal holds.")
+        console.document(data) if json else console.say(
+            f"{count(len(rows), 'row')}, every seal holds."
+        )
         return
     if json and not follow:
         console.document([row_data(row) for row in rows])
@@ -299,7 +304,7 @@ def ago(at: str, now: datetime) -> str:
             number = int(max(seconds, 0) // unit)
             return f"{number} {name} ago" if number else "just now"
     days = int(seconds // 86400)
-    return f"{days} days ago" if 0 < days < 60 else f"{moment:%Y-%m-%d}"
+    return f"{count(days, 'day')} ago" if 0 < days < 60 else f"{moment:%Y-%m-%d}"
 
 
 def _status(state: State) -> str:

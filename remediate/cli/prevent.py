@@ -14,6 +14,7 @@ from remediate.cli import options as o
 from remediate.cli.console import Console
 from remediate.cli.session import Flags, installation, repository
 from remediate.errors import ExitStatus, UsageError
+from remediate.wording import count
 
 if TYPE_CHECKING:
     from remediate.history.repo import Repo
@@ -81,7 +82,7 @@ def prevent(
             mark = f"{re.escape(head)}[a-z0-9][a-z0-9-]*{re.escape(tail)}"
             done = kit.put_in(where, rehearsals, _paths(incidents), folder, mark)
             done.notes.insert(
-                0, f"The hook knows {known} secrets by fingerprint, on this machine alone."
+                0, f"The hook knows {count(known, 'secret')} by fingerprint, on this machine alone."
             )
             if host:
                 done.notes += hosted.switch_on(remote.addresses(where), vendor, kept)

@@ -10,6 +10,7 @@ from remediate.cli.preview_page import Preview, SecretPlaces
 from remediate.cli.progress import duration
 from remediate.errors import GitError
 from remediate.history.changes import newest_changes
+from remediate.wording import count, rewriting
 
 if TYPE_CHECKING:
     from remediate.cli.console import Console
@@ -102,14 +103,16 @@ def show(console: Console, judged: Preview, report: str) -> None:
         for sign, line in change.lines[:_MOST_LINES]:
             say(f"  {sign} {line}", style=_STYLE.get(sign, ""))
         if len(change.lines) > _MOST_LINES:
-            say(f"  … and {len(change.lines) - _MOST_LINES} more lines (all of them: --html FILE)")
+            say(
+                f"  … and {count(len(change.lines) - _MOST_LINES, 'more line')} (all of them: --html FILE)"
+            )
     if len(judged.changes) > _MOST_FILES:
-        say(f"… and {len(judged.changes) - _MOST_FILES} more files (--html FILE)")
+        say(f"… and {count(len(judged.changes) - _MOST_FILES, 'more file')} (--html FILE)")
     say()
     say(
-        f"{len(rehearsal.commits)} of {rehearsal.commits_total} commits get a new id, "
-        f"{rehearsal.blobs} files a new content, {len(rehearsal.refs)} refs move "
-        f"({len(judged.tags)} of them tags):"
+        f"{rewriting(len(rehearsal.commits), rehearsal.commits_total, rehearsal.blobs)}, "
+        f"{count(len(rehearsal.refs), 'ref moves', 'refs move')} "
+        f"({count(len(judged.tags), 'tag')} among them):"
     )
     for ref in rehearsal.refs[:_MOST_REFS]:
         say(f"  {ref.name}  {ref.old[:12]} -> {ref.new[:12]}")
@@ -145,6 +148,6 @@ def _show_secret(console: Console, secret: SecretPlaces) -> None:
         say(f"  {place.where}  {commit}{place.path or ''}{line}  [{place.encoding}]{by}")
     if len(secret.places) > _MOST_PLACES:
         more = len(secret.places) - _MOST_PLACES
-        say(f"  … and {more} more places (all of them: --json or --html FILE)")
+        say(f"  … and {count(more, 'more place')} (all of them: --json or --html FILE)")
     if not secret.places:
         say("  nowhere in this repository")

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from remediate.wording import count
+
 _QUIET = 1.0
 """Seconds. What is over sooner than this is not worth a line."""
 _EVERY = 15.0
@@ -88,4 +90,4 @@ def duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{hours // 24} days"
+    return count(hours // 24, "day")

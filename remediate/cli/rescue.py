@@ -11,6 +11,7 @@ from remediate.cli import options as o
 from remediate.cli.console import Console
 from remediate.cli.session import Flags, installation, intake, repository
 from remediate.errors import DeclinedError, ExitStatus, RepositoryError, UsageError
+from remediate.wording import bent, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,7 +118,7 @@ def _nothing(console: Console, where: Repo, commits: Mapping[str, str]) -> None:
     left = still_old(where, commits)
     if left:
         raise RepositoryError(
-            f"This clone has {len(left)} old commits, and what was removed from them can't be told: "
+            f"This clone has {count(len(left), 'old commit')}, and what was removed from them can't be told: "
             "the new history is not here, or it names no REMOVED-<kind>.",
             hint="Look at git fetch; or give the report too: remediate rescue MAP --report REPORT",
         )
@@ -137,12 +138,13 @@ def _confirm(console: Console, plan: Plan, *, yes: bool, backup: bool) -> None:
     for what in plan.under_way:
         console.note(f"Under way, and moved as it is: {what}")
     if not asks(console, yes=yes).confirm(
-        f"Move {len(plan.rehearsal.refs)} refs and {len(plan.own)} unpublished commits of yours onto the "
+        f"Move {count(len(plan.rehearsal.refs), 'ref')} and {count(len(plan.own), 'unpublished commit')} "
+        "of yours onto the "
         "new history?",
         option="--yes",
         default=True,
-        why=f"Rehearsed already: {plan.published} published commits got exactly the ids that the map "
-        f"gives them. The old objects leave this clone; your work tree stays.{kept}",
+        why=f"Rehearsed already: {count(plan.published, 'published commit')} got exactly what the map "
+        f"gives as new id. The old objects leave this clone; your work tree stays.{kept}",
     ):
         raise DeclinedError(
             "Nothing was changed: you said no. This clone still holds the secret; do not push from it.",
@@ -197,9 +199,9 @@ def _document(
 def _show(console: Console, data: Mapping[str, Any]) -> None:
     own = data["moved"]["commits"]
     console.say(
-        f"Moved {data['moved']['refs']} refs"
-        + (f" and {own} commits of yours" if own is not None else "")
-        + f"; {data['removed']} old objects are gone."
+        f"Moved {count(data['moved']['refs'], 'ref')}"
+        + (f" and {count(own, 'commit')} of yours" if own is not None else "")
+        + f"; {count(data['removed'], 'old object')} {bent(data['removed'], 'is', 'are')} gone."
     )
     for what in data["under_way"]:
         console.say(f"  {what} is as it was: go on with it.")

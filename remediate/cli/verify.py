@@ -14,6 +14,7 @@ from remediate.cli.console import Console
 from remediate.cli.session import Flags, installation, intake, repository
 from remediate.errors import ExitStatus, UsageError
 from remediate.passing import passing_folder
+from remediate.wording import count
 
 if TYPE_CHECKING:
     from remediate.history.model import Verdict
@@ -101,8 +102,8 @@ def _by_id(where: Repo, remotes: Sequence[str], scratch: Path) -> list[str] | No
 def _show(console: Console, verdict: Verdict, served: Sequence[str] | None) -> None:
     searched = verdict.searched
     console.say(
-        f"Searched {searched.objects} objects and {searched.files} files "
-        f"for {searched.forms} forms of the secrets."
+        f"Searched {count(searched.objects, 'object')} and {count(searched.files, 'file')} "
+        f"for {count(searched.forms, 'form')} of the secrets."
     )
     for remnant in verdict.remnants:
         where = remnant.path or remnant.object

@@ -29,6 +29,7 @@ from remediate.history.repo import Repo, require_rewritable
 from remediate.history.verify import verify
 from remediate.incident.home import private_folder
 from remediate.stages import rounds
+from remediate.wording import count
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def plan_rescue(
     missed = [old for old in commits if old in here and old not in rehearsal.commits]
     if wrong or missed:
         raise RepositoryError(
-            f"{len(wrong) + len(missed)} published commits would get other ids here than they got "
+            f"{count(len(wrong) + len(missed), 'published commit')} would get other ids here than "
             f"there ({(wrong or missed)[0][:12]}…): the values that were removed could not all be told "
             "from the two histories. Nothing was changed.",
             hint="Ask for the scanner's report and give it too: remediate rescue MAP --report REPORT",

@@ -22,6 +22,7 @@ from remediate.history.matcher import cleaner
 from remediate.history.model import Applied, Needle, Progress, Rehearsal, no_progress
 from remediate.history.purge import require_removable
 from remediate.history.repo import Repo
+from remediate.wording import count
 
 #: `Place.where` of what is in a worktree.
 _CHECKED_OUT = ("worktree", "modified", "untracked")
@@ -72,8 +73,8 @@ def _bring_objects(repo: Repo, rehearsal: Rehearsal, progress: Progress) -> None
         return
     if not source.is_dir():
         raise RepositoryError(
-            f"The rehearsal's repository {rehearsal.quarantine} is gone, and with it {missing} "
-            "objects that are still needed.",
+            f"The rehearsal's repository {rehearsal.quarantine} is gone, and with it {count(missing, 'object')} "
+            "still needed.",
             hint="Run the preview again: it makes the same ones.",
         )
     with packs.staging(repo) as folder:
@@ -81,7 +82,7 @@ def _bring_objects(repo: Repo, rehearsal: Rehearsal, progress: Progress) -> None
         packs.install(repo, folder)
     if still := sorted(new - packs.types(repo, new).keys()):
         raise RepositoryError(
-            f"The rehearsal's repository lacks {len(still)} objects that it names ({still[0]}…).",
+            f"The rehearsal's repository lacks {count(len(still), 'object')} that it names ({still[0]}…).",
             hint="Run the preview again.",
         )
 
@@ -157,7 +158,8 @@ def _outcome(
     notes = [*problems]
     if dropped:
         notes.append(
-            f"{dropped} reflog entries named objects that nothing else led to; they were dropped."
+            f"{count(dropped, 'reflog entry was', 'reflog entries were')} dropped: nothing else led to what "
+            "they named."
         )
     return Applied(
         refs=sum(not refmoves.passing(ref.name) for ref in rehearsal.refs),

@@ -18,6 +18,7 @@ from remediate.history import git
 from remediate.history.blobs import Blobs
 from remediate.history.matcher import cleaner
 from remediate.history.model import Needle, RefChange, Rehearsal
+from remediate.wording import count
 
 MOST_FILES = 200
 """Files that are shown; the rest is counted."""
@@ -128,7 +129,7 @@ def _lines(olds: list[str], news: list[str], marks: Mapping[str, str]) -> Iterat
         else:
             text = masked("\n".join(old), "\n".join(new), marks)
             yield from (("-", _cut(line)) for line in text.split("\n"))
-            yield "@", f"{len(old)} lines become {len(new)}"
+            yield "@", f"{count(len(old), 'line becomes', 'lines become')} {len(new)}"
         yield from (("+", _cut(line)) for line in new)
         shown = last
         following = news[last : last + _AROUND]

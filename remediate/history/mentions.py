@@ -12,6 +12,7 @@ from pathlib import Path
 
 from remediate.history import git, texts
 from remediate.history.model import RefChange
+from remediate.wording import count
 
 #: So many are told one by one; then how many more there are.
 _TOLD = 20
@@ -40,7 +41,11 @@ def told(
     )
     lines = list(found)
     more = len(lines) - _TOLD
-    return lines[:_TOLD] + ([f"… and {more} more places name old ids."] if more > 0 else [])
+    return lines[:_TOLD] + (
+        [f"… and {count(more, 'more place names', 'more places name')} old ids."]
+        if more > 0
+        else []
+    )
 
 
 def _in_messages(

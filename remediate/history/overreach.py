@@ -21,6 +21,7 @@ from remediate.history.model import (
 from remediate.history.rehearse import rehearse
 from remediate.history.repo import Repo
 from remediate.history.scan import scan as scan_all
+from remediate.wording import count
 
 #: Bytes. A shorter text stands in places that have nothing to do with it.
 SHORTEST = 8
@@ -96,9 +97,9 @@ def _everywhere(made: Rehearsal, insisted: Collection[str]) -> dict[str, str]:
         if place.commit is not None:
             counts[place.needle] = counts.get(place.needle, 0) + 1
     return {
-        needle: f"it was brought in at {count} places, more than {MOST_PLACES}"
-        for needle, count in counts.items()
-        if count > MOST_PLACES and needle not in insisted
+        needle: f"it was brought in at {count(number, 'place')}, more than {MOST_PLACES}"
+        for needle, number in counts.items()
+        if number > MOST_PLACES and needle not in insisted
     }
 
 
@@ -124,8 +125,8 @@ def _remnants(found: Scan, held: Collection[str]) -> list[Remnant]:
 
 def _told(needle: str, reason: str, found: Scan) -> str:
     return (
-        f"The secret {needle[:12]} was not replaced: {reason}. It stands in {_places(found, needle)} "
-        "places, and replacing all of them could damage what is no secret. If that is meant: "
+        f"The secret {needle[:12]} was not replaced: {reason}. It stands in "
+        f"{count(_places(found, needle), 'place')}, and replacing all of them could damage what is no secret. If that is meant: "
         f'[[credential]] match = "{needle[:12]}", insist = true in remediate.toml; '
         "for a text that a pattern in --expressions matched: a line literal:VALUE==>NEW there"
     )

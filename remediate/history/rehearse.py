@@ -35,6 +35,7 @@ from remediate.history.repo import Ref, Repo
 from remediate.history.rewrite import Rewritten, rewrite
 from remediate.history.scan import scan as scan_all
 from remediate.history.verify import verify_rehearsal
+from remediate.wording import bent, count
 
 #: Where a secret outside the object database goes away with `apply`. Everything else stays.
 _CLEANED = frozenset({"worktree", "index", "ref", "reflog", "config", "hook", "gitfile"})
@@ -143,7 +144,7 @@ def _with_notes(
                     before = moves.get(ref.name, RefChange(ref.name, ref.oid, tip))
                     moves[ref.name] = replace(before, new=moved.commit)
                     said.append(
-                        f"{before.name}: {moved.count} notes moved to the rewritten commits."
+                        f"{before.name}: {count(moved.count, 'note')} moved to the rewritten {bent(moved.count, 'commit')}."
                     )
     return sorted(moves.values(), key=lambda move: move.name), said
 

@@ -30,6 +30,7 @@ from remediate.history.model import (
 from remediate.history.repo import Repo, open_repo
 from remediate.passing import passing_folder
 from remediate.secret import Secret
+from remediate.wording import count
 
 #: What of the caller's ``GIT_*`` variables says how to reach a remote; all others are scrubbed, most
 #: of all GIT_TRACE*, which write passwords to files.
@@ -183,7 +184,7 @@ def address(repo: Repo, remote: str) -> Secret:
     found = done.stdout.decode("utf-8", "surrogateescape").splitlines()
     if len(found) != 1:
         raise RepositoryError(
-            f"Remote {remote} pushes to {len(found)} addresses; each has refs of its own.",
+            f"Remote {remote} pushes to {count(len(found), 'address', 'addresses')}; each has refs of its own.",
             hint="Give each a remote of its own (git remote add), and publish to one after the other.",
         )
     if "://" not in found[0] and not re.match(r"[^/]+:", found[0]):

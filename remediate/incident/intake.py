@@ -17,6 +17,7 @@ from remediate.plugins.report import Document
 from remediate.reports.read import read_report
 from remediate.reports.secrets import DistinctSecret, resolve
 from remediate.secret import InstallationKey, Secret
+from remediate.wording import count
 
 UNKNOWN_KIND = "secret"
 
@@ -61,7 +62,7 @@ def take_in(document: Document, repo: Repo, key: InstallationKey) -> Intake:
         raise ReportError(
             document.name,
             "values, or commits of this repository to read them from",
-            found=f"{len(resolved.unread)} redacted entries; the first: {first.reason}",
+            found=f"{count(len(resolved.unread), 'redacted entry', 'redacted entries')}; the first: {first.reason}",
             hint="Give --repo PATH of the repository that was scanned, or export the report without "
             "redaction.",
         )

@@ -23,6 +23,7 @@ from remediate.incident.home import write_private
 from remediate.incident.rows import SCHEMA, WITNESSED_SINCE, Kind, Row
 from remediate.model import Json
 from remediate.secret import InstallationKey
+from remediate.wording import count
 
 _GENESIS = "0" * 64
 _TABLE = """
@@ -212,12 +213,12 @@ class Journal:
 
     def _check_head(self, path: Path, seals: Sequence[str], first: _Head, last: _Head) -> None:
         """*first* is what the head said before the rows were read, *last* what it said after."""
-        count = len(seals) - 1
-        known = 0 <= first.seq <= count and seals[first.seq] == first.seal
-        if known and count - last.more <= last.seq:
+        number = len(seals) - 1
+        known = 0 <= first.seq <= number and seals[first.seq] == first.seal
+        if known and number - last.more <= last.seq:
             return
         raise TamperedError(
-            f"The journal {self.path} has {count} rows and its head {path} says "
+            f"The journal {self.path} has {count(number, 'row')} and its head {path} says "
             f"{max(first.seq, 0)}: rows were removed, or the journal was rolled back or replaced.",
             hint=_TAMPER_HINT,
         )

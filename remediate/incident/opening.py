@@ -37,6 +37,7 @@ from remediate.model import Json
 from remediate.plugins.context import Asks
 from remediate.plugins.outcome import Facts
 from remediate.secret import InstallationKey, Secret
+from remediate.wording import count
 
 _ALPHABET = string.ascii_lowercase + string.digits
 
@@ -101,7 +102,7 @@ class Installation:
         if found:
             names = ", ".join(known.state.id for known in found[:5])
             raise NoSuchIncidentError(
-                f"{len(found)} incidents are open {where}: {names}",
+                f"{count(len(found), 'incident is', 'incidents are')} open {where}: {names}",
                 hint=f"Name one: remediate resume {found[0].state.id}",
             )
         if here:

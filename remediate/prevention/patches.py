@@ -163,7 +163,7 @@ old = [
 ]
 for oid in old[:10]:
     print(f"old history is back: {oid}. Do not merge; run: remediate rescue MAP", file=sys.stderr)
-print(f"{len(listed.splitlines())} objects, {len(old)} of them old")
+print(f"objects: {len(listed.splitlines())}, of the old history: {len(old)}")
 sys.exit(1 if old else 0)
 '''
 

@@ -22,6 +22,7 @@ from remediate.record.model import (
     Times,
 )
 from remediate.record.reading import mapping, maybe, moment, text
+from remediate.wording import bent, count, share
 
 #: Until the next update: while investigating, and once contained.
 _PACE = {
@@ -93,7 +94,7 @@ def _leak(secrets: Sequence[SecretEntry], times: Times) -> list[str]:
         return ["No leaked secret is known."]
     kinds = Counter(secret.kind for secret in secrets)
     listed = ", ".join(f"{n} of {kind}" if n > 1 else kind for kind, n in kinds.items())
-    said = [f"{_count(len(secrets), 'leaked secret')} in the repository: {listed}."]
+    said = [f"{count(len(secrets), 'leaked secret')} in the repository: {listed}."]
     if times.introduced.at:
         said.append(f"First committed {times.introduced.at}.")
     said.append(
@@ -111,7 +112,7 @@ def _credentials(credentials: Sequence[CredentialEntry]) -> list[str]:
     dead = sum(entry.state is CredentialState.DEAD for entry in credentials)
     alone = sum(entry.state is CredentialState.LEFT_ALONE for entry in credentials)
     placed = sum(entry.replacement is Replacement.IN_PLACE for entry in credentials)
-    said = f"{dead} of {_count(total, 'credential')} {'is' if dead == 1 else 'are'} dead"
+    said = f"{share(dead, total, 'credential', 'is', 'are')} dead"
     said += f" and {placed} replaced" + (f"; {alone} left alone on purpose" if alone else "")
     alive = total - dead - alone
     return [f"{said}.", f"{alive} may still work."] if alive else [f"{said}."]
@@ -124,9 +125,9 @@ def _history(history: History, searches: Sequence[Search]) -> list[str]:
         case "rehearsed":
             said = ["The rewrite of the git history is rehearsed, not applied."]
         case "pushed":
-            said = [f"{_count(history.commits_rewritten, 'commit')} rewritten and pushed."]
+            said = [f"{count(history.commits_rewritten, 'commit')} rewritten and pushed."]
         case _:
-            said = [f"{_count(history.commits_rewritten, 'commit')} rewritten, not pushed."]
+            said = [f"{count(history.commits_rewritten, 'commit')} rewritten, not pushed."]
     for search in searches:
         if search.stands and search.when == "after-push":
             said.append(
@@ -138,10 +139,10 @@ def _history(history: History, searches: Sequence[Search]) -> list[str]:
 
 
 def _left(manual: Sequence[ManualEntry]) -> list[str]:
-    count = sum(step.done_at is None for step in manual)
-    if not count:
+    left = sum(step.done_at is None for step in manual)
+    if not left:
         return []
-    return [f"{_count(count, 'step')} {'is' if count == 1 else 'are'} left for a person."]
+    return [f"{count(left, 'step')} {bent(left, 'is', 'are')} left for a person."]
 
 
 def _impact(book: Ledger, credentials: Sequence[CredentialEntry]) -> str:
@@ -154,16 +155,16 @@ def _impact(book: Ledger, credentials: Sequence[CredentialEntry]) -> str:
         if isinstance(event, Mapping) and event.get("suspicious")
     )
     if suspicious:
-        said.append(f"{_count(suspicious, 'suspicious event')} while it was out.")
+        said.append(f"{count(suspicious, 'suspicious event')} while it was out.")
     if footholds:
-        said.append(f"{_count(footholds, 'possible foothold')} found.")
+        said.append(f"{count(footholds, 'possible foothold')} found.")
     if said:
         said.append("A person has to judge them.")
     asked = [e for e in credentials if (e.id, Topic.EVENTS) in book.facts]
     if not said and asked:
         said.append(
             f"No sign of misuse was found for {len(asked)} of "
-            f"{_count(len(credentials), 'credential')}, as far as the vendor keeps evidence."
+            f"{count(len(credentials), 'credential')}, as far as the vendor keeps evidence."
         )
     unknown = any(mapping(book.fact(e.id, Topic.EVENTS), "unknown") for e in asked)
     if unknown:
@@ -197,7 +198,3 @@ def _next(book: Ledger, status: IncidentStatus, severity: str) -> str:
         return rfc3339(now + pace[status is IncidentStatus.CONTAINED])
     except OverflowError:
         return "not known"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -18,6 +18,7 @@ from remediate.record.model import CredentialState, Record
 from remediate.record.reading import moment
 from remediate.record.spans import RESPONSE_NAMES, duration, took
 from remediate.record.tables import said
+from remediate.wording import count, rewriting
 
 _MOST_ROWS = 500
 """Rows of one table; record.json has them all."""
@@ -99,7 +100,7 @@ def _packaged(name: str) -> str:
 
 def page_environment() -> jinja2.Environment:
     """How every page that we write is made: escaped, with no character in it that acts."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -107,10 +108,12 @@ def page_environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         finalize=_shown,
     )
+    environment.globals |= {"count": count, "rewriting": rewriting}
+    return environment
 
 
 def page_template(name: str) -> jinja2.Template:
-    """A template of this folder, with nothing but Jinja's own filters."""
+    """A template of this folder, with nothing but Jinja's own filters and our counting words."""
     return page_environment().from_string(_packaged(name))
 
 

@@ -14,6 +14,7 @@ from remediate.record.model import (
 )
 from remediate.record.reading import Data, text
 from remediate.record.spans import duration
+from remediate.wording import count
 
 _LONG_OUT = 24 * 3600.0
 _MOST = 5
@@ -70,7 +71,7 @@ def _manual(manual: Sequence[ManualEntry]) -> Iterator[str]:
     taken = [step for step in manual if step.takes_value]
     if taken:
         yield (
-            f"{len(taken)} new {'value' if len(taken) == 1 else 'values'} had to be made by a person at the "
+            f"{count(len(taken), 'new value')} had to be made by a person at the "
             "vendor's page. A kind of credential that can be issued by call, or one that lives for an hour, would not need it."
         )
 
@@ -90,10 +91,10 @@ def _evidence(gaps: Sequence[Gap], exposure: Data) -> Iterator[str]:
 def _history(searches: Sequence[Search], not_searched: Sequence[NotSearched]) -> Iterator[str]:
     left = sum(len(search.remnants) for search in searches if search.stands)
     if left:
-        yield f"{left} {'copy is' if left == 1 else 'copies are'} still there. A rewrite is hygiene; the key's death is the remedy."
+        yield f"{count(left, 'copy is', 'copies are')} still there. A rewrite is hygiene; the key's death is the remedy."
     if len(not_searched) > 1:
         yield (
-            f"{len(not_searched)} places could not be searched by anybody. Fewer forks, copies and caches of a "
+            f"{count(len(not_searched), 'place')} could not be searched by anybody. Fewer forks, copies and caches of a "
             "repository mean fewer of them."
         )
 

@@ -18,6 +18,7 @@ from remediate.record.model import (
     Times,
 )
 from remediate.record.reading import latest, mapping, maybe, moment, text
+from remediate.wording import count
 
 CONTAINMENT_TARGET = 15 * 60.0
 """Seconds from detection to containment: a key in public is tried by strangers within minutes."""
@@ -109,7 +110,7 @@ def _replaced(book: Ledger, credentials: Sequence[CredentialEntry]) -> Milestone
     names = (Action.REISSUE, Action.STORE, Action.DEPLOY, Action.CHECK_NEW)
     effects = [e for name in names for e in book.of_action(name) if e.settled]
     stores = {store.store for entry in placed for store in entry.stores}
-    where = f", in {len(stores)} {'place' if len(stores) == 1 else 'places'}" if stores else ""
+    where = f", in {count(len(stores), 'place')}" if stores else ""
     return Milestone(
         "replaced", latest(*(e.ended_at for e in effects)), _who(effects), what + where, ""
     )

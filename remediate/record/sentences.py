@@ -5,6 +5,7 @@ from __future__ import annotations
 from remediate.incident.rows import Kind, Row
 from remediate.record.reading import flag, mapping, mappings, maybe, text, texts
 from remediate.record.timeline import entry_of
+from remediate.wording import count
 
 _VERBS = {
     "revoke": "kill",
@@ -44,7 +45,7 @@ def sentence(row: Row) -> str:
     match row.kind:
         case Kind.SECRET:
             number = len(mappings(data, "locations"))
-            places = "1 place" if number == 1 else f"{number} places"
+            places = count(number, "place")
             return f"A {text(data, 'kind')} leaked: {_short(row)}, named at {places}."
         case Kind.CREDENTIAL:
             replaces = mapping(data, "labels").get("replaces")
@@ -91,7 +92,7 @@ def _custody(row: Row) -> str:
     if action == "emptied":
         return "Custody was emptied: no secret value is kept any more."
     names = texts(data, "fingerprints")
-    what = f"{len(names)} values" if len(names) > 1 else f"The value {_short(row)}"
+    what = count(len(names), "value") if len(names) > 1 else f"The value {_short(row)}"
     verb = "were" if len(names) > 1 else "was"
     if action == "put":
         return f"{what} {verb} put into custody ({purpose})."

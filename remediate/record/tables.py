@@ -9,6 +9,7 @@ from typing import TypeVar
 from remediate.model import Json
 from remediate.record.escaping import code, link, prose, table
 from remediate.record.model import CredentialEntry, Record, Search, SecretEntry
+from remediate.wording import rewriting
 
 T = TypeVar("T")
 
@@ -144,8 +145,8 @@ def history(record: Record) -> str:
     done = record.history
     lines = [
         (
-            f"State: **{prose(done.state)}**. {done.commits_rewritten} of {done.commits_total} "
-            f"commits get a new id, {done.blobs} files' contents change."
+            f"State: **{prose(done.state)}**. "
+            f"{rewriting(done.commits_rewritten, done.commits_total, done.blobs)}."
         )
     ]
     if done.backup:

@@ -30,6 +30,7 @@ from remediate.record.reading import (
     text,
     texts,
 )
+from remediate.wording import count
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _ENDED = (CredentialState.DEAD, CredentialState.LEFT_ALONE)
@@ -169,12 +170,12 @@ def entry_of(row: Row) -> TimelineEntry | None:
         case Kind.REHEARSED:
             what = (
                 f"Rewrite rehearsed: {number(data, 'commits_rewritten')} of "
-                f"{number(data, 'commits_total')} commits get a new id"
+                f"{count(number(data, 'commits_total'), 'commit')} to get a new id"
             )
         case Kind.VERIFIED:
             state = "clean" if flag(data, "clean") else "not clean"
             left, dark = len(mappings(data, "remnants")), len(mappings(data, "unreadable"))
-            what = f"Searched ({text(data, 'when')}): {left} remnants, {dark} things unreadable"
+            what = f"Searched ({text(data, 'when')}): {count(left, 'remnant')}, {count(dark, 'thing')} unreadable"
         case Kind.CUSTODY if text(data, "action") == "emptied":
             what = "Custody emptied: no secret value is kept any more"
         case Kind.RESUMED:

@@ -29,6 +29,7 @@ from remediate.plugins.host import ClosesAlerts, HasSupport, ServesById, Support
 from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
 from remediate.stages import hosting
 from remediate.stages.verdicts import joined, verdict_data
+from remediate.wording import bent, count
 
 TOPIC = "by-id"
 
@@ -117,7 +118,7 @@ def _by_id(run: Run, name: str, rehearsal: Rehearsal) -> str:
         "gone": len(found.gone),
         "unasked": found.unasked,
     }
-    seen = f"{len(found.served)} of {len(ids)} old commits handed out"
+    seen = f"{len(found.served)} of {count(len(ids), 'old commit')} handed out"
     evidence = (Evidence("git fetch by id", seen, utc_now()),)
     before = run.knows(f"{TOPIC} {name}")
     if before is None or before.known != known:
@@ -149,7 +150,8 @@ def _still(
             run.effect("remove-by-id", shown, lambda: outcome, key=key)
         return ""
     said = (
-        f"{shown} still hands out {len(found.served)} old commits to whoever knows their ids "
+        f"{shown} still hands out {count(len(found.served), 'old commit')} to whoever knows the "
+        f"{bent(len(found.served), 'id')} "
         f"({found.served[0][:12]}…)"
     )
     if hosted is None or not isinstance(hosted.host, HasSupport):

@@ -11,6 +11,7 @@ from remediate.stages.authority import LOOKING, standing
 from remediate.stages.elsewhere import outside_git
 from remediate.stages.exposure import exposure
 from remediate.stages.interface import DONE, Result, Stage
+from remediate.wording import count
 
 
 def act(run: Run) -> Result:
@@ -25,7 +26,7 @@ def act(run: Run) -> Result:
     if run.knows("exposure") is None:
         run.learn("exposure", exposure(run))
     secrets, credentials = len(run.state.secrets), len(run.credentials())
-    return Result(DONE, f"{_count(secrets, 'secret')}, {_count(credentials, 'credential')}")
+    return Result(DONE, f"{count(secrets, 'secret')}, {count(credentials, 'credential')}")
 
 
 def _identities(run: Run) -> None:
@@ -57,10 +58,6 @@ def _responders(run: Run) -> None:
             f"The credential that you would act with at {credential.provider} is itself the leaked "
             "one. Its work is done before it dies; put another one in its place on this machine."
         )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 STAGE = Stage("assess", 10, "See what leaked and whose it is", act)

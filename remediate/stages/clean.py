@@ -25,6 +25,7 @@ from remediate.stages import rounds
 from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.looking import forget, scan
 from remediate.stages.verdicts import place_data, remnant_data, verdict_data
+from remediate.wording import count
 
 _REHEARSED: weakref.WeakKeyDictionary[Run, tuple[int, str, Rehearsal]] = weakref.WeakKeyDictionary()
 """The rehearsal that an approval was asked for is the one that is applied."""
@@ -75,7 +76,7 @@ def moves(run: Run) -> list[str]:
     doomed = hashlib.sha256("\n".join(rehearsal.doomed).encode()).hexdigest()
     return [
         *(f"move {ref.name} {ref.old} -> {ref.new}" for ref in rehearsal.refs),
-        f"remove {len(rehearsal.doomed)} objects (SHA-256 of their ids: {doomed})",
+        f"remove {count(len(rehearsal.doomed), 'object')} (SHA-256 of their ids: {doomed})",
         "keep an encrypted backup" if run.options.undo else "keep no backup (--no-undo)",
     ]
 
@@ -160,8 +161,8 @@ def _confirm(run: Run, rehearsal: Rehearsal) -> None:
     if not run.options.undo:
         kept = "not possible, for no backup is made (--no-undo)."
     if not run.asks.confirm(
-        f"Rewrite {len(rehearsal.commits)} of {rehearsal.commits_total} commits and move "
-        f"{len(rehearsal.refs)} refs of {_name(run)}?",
+        f"Rewrite {len(rehearsal.commits)} of {count(rehearsal.commits_total, 'commit')} and move "
+        f"{count(len(rehearsal.refs), 'ref')} of {_name(run)}?",
         option="--yes",
         default=True,
         why="The keys' values still stand in this clone's history.\n"
@@ -226,7 +227,7 @@ def _back_up(run: Run, rehearsal: Rehearsal, number: int) -> Outcome:
     opened_by = "the OS keyring" if seal.held_by == "keyring" else "the key file or passphrase"
     return Outcome(
         Status.DONE,
-        f"Backed up {backup.objects} objects and {backup.files} files, encrypted",
+        f"Backed up {count(backup.objects, 'object')} and {count(backup.files, 'file')}, encrypted",
         data={
             "path": backup.path,
             "sha256": backup.sha256,
@@ -251,8 +252,9 @@ def _apply(run: Run, rehearsal: Rehearsal) -> Outcome:
         run.advise(note)
     return Outcome(
         Status.DONE,
-        f"Moved {done.refs} refs, mapped {done.reflog_entries} reflog entries, "
-        f"cleaned {len(done.worktree_files)} files of the work tree",
+        f"Moved {count(done.refs, 'ref')}, "
+        f"mapped {count(done.reflog_entries, 'reflog entry', 'reflog entries')}, "
+        f"cleaned {count(len(done.worktree_files), 'file')} of the work tree",
         data={
             "refs": done.refs,
             "reflog_entries": done.reflog_entries,
@@ -266,7 +268,7 @@ def _purge(run: Run, rehearsal: Rehearsal) -> Outcome:
     done = purge(run.repo, rehearsal, progress=run.progress())
     return Outcome(
         Status.DONE,
-        f"Removed {done.objects} objects",
+        f"Removed {count(done.objects, 'object')}",
         data={
             "objects": done.objects,
             "packs_rewritten": done.packs_rewritten,
@@ -295,9 +297,15 @@ def _told(run: Run) -> Result:
         remnants, unreadable = verdict.get("remnants"), verdict.get("unreadable")
         left = len(remnants) if isinstance(remnants, list | tuple) else 0
         dark = len(unreadable) if isinstance(unreadable, list | tuple) else 0
-        return Result(WAITING, f"NOT clean: {left} remnants, {dark} things could not be read")
-    rewritten = (run.state.rehearsed or {}).get("commits_rewritten", 0)
-    return Result(DONE, f"clean here: {rewritten} commits rewritten, nothing left in this clone")
+        return Result(
+            WAITING,
+            f"NOT clean: {count(left, 'remnant')}, {count(dark, 'thing')} could not be read",
+        )
+    known = (run.state.rehearsed or {}).get("commits_rewritten")
+    rewritten = known if isinstance(known, int) else 0
+    return Result(
+        DONE, f"clean here: {count(rewritten, 'commit')} rewritten, nothing left in this clone"
+    )
 
 
 def _name(run: Run) -> str:

@@ -9,6 +9,7 @@ from remediate.plugins.outcome import Status
 from remediate.stages.authority import may_act
 from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.killing import dies_replaced, kill
+from remediate.wording import bent, count, share
 
 
 def act(run: Run) -> Result:
@@ -35,9 +36,9 @@ def act(run: Run) -> Result:
         )
     results = kill(run, first)
     dead = sum(outcome.status.settled for outcome in results.values())
-    text = f"{dead} of {len(results)} credentials are dead"
+    text = f"{share(dead, len(results), 'credential', 'is', 'are')} dead"
     if later:
-        text += f"; {later} die after their successors are in place"
+        text += f"; {later} {bent(later, 'dies after its successor is', 'die after their successors are')} in place"
     left = any(not o.status.settled and o.status is not Status.SKIPPED for o in results.values())
     return Result(WAITING if left else DONE, text)
 
@@ -45,9 +46,9 @@ def act(run: Run) -> Result:
 def _limit(run: Run, ours: list[Credential]) -> None:
     most = run.policy.max_revocations
     if len(ours) > most:
-        run.refuse(f"revoke {len(ours)} credentials", f"max_revocations is {most}")
+        run.refuse(f"revoke {count(len(ours), 'credential')}", f"max_revocations is {most}")
         raise ManualStepsError(
-            f"{len(ours)} credentials would be killed in one run, and policy allows {most}; "
+            f"{count(len(ours), 'credential')} would be killed in one run, and policy allows {most}; "
             "none was.",
             hint="Look through the report. If it is right, set max_revocations in remediate.toml "
             f"([incident]) to {len(ours)}, then: remediate resume",

@@ -12,6 +12,7 @@ from remediate.plugins.provider import Deletes, Investigates
 from remediate.stages.authority import may_act
 from remediate.stages.interface import DONE, Result, Stage
 from remediate.stages.triage import exposed_since, footholds
+from remediate.wording import bent, count
 
 SETTLING = timedelta(hours=24)
 """How long a disabled credential is kept before it is deleted: vendors' logs lag (CloudTrail by about
@@ -39,9 +40,12 @@ def act(run: Run) -> Result:
         found = len(_suspicious(run, credential))
         suspicious += found
         if found and not run.policy.for_credential(credential).insist:
-            later.append(f"your judgement of {found} suspicious events for {credential.id}")
+            later.append(
+                f"your judgement of {count(found, 'suspicious event')} for {credential.id}"
+            )
             run.advise(
-                f"{found} suspicious events were found for {credential.id}: look at each in the record "
+                f"{count(found, 'suspicious event')} {bent(found, 'was', 'were')} found for {credential.id}: "
+                "look at each in the record "
                 "and undo what was not yours. The incident stays open until you say so: insist = true "
                 "in its [[credential]] table, then remediate resume."
             )
@@ -56,7 +60,7 @@ def act(run: Run) -> Result:
             )
         else:
             deleted += _delete(run, credential)
-    text = f"{looked} credentials looked at, {suspicious} suspicious events"
+    text = f"{count(looked, 'credential')} looked at, {count(suspicious, 'suspicious event')}"
     return Result(DONE, text + (f", {deleted} deleted" if deleted else ""), "; ".join(later))
 
 

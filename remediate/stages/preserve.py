@@ -8,6 +8,7 @@ from remediate.plugins.provider import Preserves
 from remediate.stages.askingall import Ask, ask_all
 from remediate.stages.authority import may_act
 from remediate.stages.interface import DONE, Result, Stage
+from remediate.wording import count
 
 
 def act(run: Run) -> Result:
@@ -22,7 +23,7 @@ def act(run: Run) -> Result:
         if run.knows("preserved", credential) is None:
             asks.append((credential, provider.preserve))
     ask_all(run, "preserved", "preserve", asks)
-    return Result(DONE, f"what dies with {kept} credentials is written down")
+    return Result(DONE, f"what dies with {count(kept, 'credential')} is written down")
 
 
 STAGE = Stage("preserve", 20, "Save what dies with the credential", act, vendors=True)

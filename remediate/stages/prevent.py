@@ -10,6 +10,7 @@ from remediate.prevention import staged
 from remediate.prevention.patches import is_dotenv
 from remediate.stages import rounds
 from remediate.stages.interface import DONE, Result, Stage
+from remediate.wording import count
 
 
 def act(run: Run) -> Result:
@@ -20,7 +21,7 @@ def act(run: Run) -> Result:
     _pinned(run)
     # What the pre-commit hook looks for, where it was put in already.
     staged.remember(run.folder.parent.parent, run.state.secrets)
-    return Result(DONE, f"{len(run.state.advice) - before} pieces of advice")
+    return Result(DONE, f"{count(len(run.state.advice) - before, 'piece')} of advice")
 
 
 def more_to_say(run: Run) -> bool:

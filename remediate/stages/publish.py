@@ -27,6 +27,7 @@ from remediate.stages.hosting import Hosted
 from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.newvalues import found_again, look_for_new_values
 from remediate.stages.remotes import published_to
+from remediate.wording import bent, count
 
 _PLANNED: weakref.WeakKeyDictionary[Run, dict[str, PushPlan]] = weakref.WeakKeyDictionary()
 """The plan that was approved is the one that is pushed, though the remote may have moved since."""
@@ -66,8 +67,10 @@ def act(run: Run) -> Result:
             WAITING, "the remote is clean; a new value stands where it does not belong", later
         )
     if open_ones:
-        return Result(WAITING, f"{pushed} refs pushed; some were not", later)
-    return Result(DONE, f"{pushed} refs pushed; a fresh clone of the remote is clean", later)
+        return Result(WAITING, f"{count(pushed, 'ref')} pushed; some were not", later)
+    return Result(
+        DONE, f"{count(pushed, 'ref')} pushed; a fresh clone of the remote is clean", later
+    )
 
 
 def pushes(run: Run) -> list[str]:
@@ -132,7 +135,7 @@ def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[
     if changes:
         why += f"\nFor the push, and put back after it: {'; '.join(c.title for c in changes)}."
     if not run.asks.confirm(
-        f"Force-push {len(plan.refs)} rewritten refs to {plan.url}{_also(plan)}?",
+        f"Force-push {count(len(plan.refs), 'rewritten ref')} to {plan.url}{_also(plan)}?",
         option="--yes",
         default=True,
         why=why,
@@ -174,7 +177,7 @@ def _keep(run: Run, plan: PushPlan) -> None:
             return Outcome(Status.UNCHANGED, "The remote is empty")
         return Outcome(
             Status.DONE,
-            f"Kept {made.files} refs of {plan.url} and all they lead to, encrypted",
+            f"Kept {count(made.files, 'ref')} of {plan.url} and all {bent(made.files, 'it leads', 'they lead')} to, encrypted",
             data={"path": made.path, "sha256": made.sha256, "size": made.size},
         )
 

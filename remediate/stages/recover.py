@@ -20,6 +20,7 @@ from remediate.stages.killing import dies_replaced, kill, waits_unasked
 from remediate.stages.newvalues import look_for_new_values
 from remediate.stages.rotating import rotated
 from remediate.stages.triage import footholds
+from remediate.wording import bent, count
 
 MOST_REISSUES = 2
 """How often a successor is asked for at most: a second time where the first was lost in a crash."""
@@ -48,7 +49,9 @@ def act(run: Run) -> Result:
             waiting += not dead.status.settled
         replaced += 1
     nowhere = look_for_new_values(run)
-    text = f"{replaced} credentials replaced" + (f", {waiting} wait" if waiting else "")
+    text = f"{count(replaced, 'credential')} replaced"
+    if waiting:
+        text += f", {waiting} {bent(waiting, 'waits', 'wait')}"
     if not nowhere:
         return Result(WAITING, f"{text}; a new value stands where it does not belong")
     return Result(WAITING if waiting else DONE, text)

@@ -8,6 +8,7 @@ from remediate.incident.run import Run
 from remediate.plugins.provider import Triages
 from remediate.stages.authority import may_act
 from remediate.stages.interface import DONE, Result, Stage
+from remediate.wording import count
 
 
 def act(run: Run) -> Result:
@@ -23,7 +24,9 @@ def act(run: Run) -> Result:
             run.learn("footholds", provider.triage(held, since, run.vendor(credential)), credential)
         looked += 1
         signs += bool(footholds(run, credential.id))
-    return Result(DONE, f"looked at {looked} credentials; {signs} with signs of a foothold")
+    return Result(
+        DONE, f"looked at {count(looked, 'credential')}; {signs} with signs of a foothold"
+    )
 
 
 def exposed_since(run: Run) -> str | None:

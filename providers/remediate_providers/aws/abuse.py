@@ -10,6 +10,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Facts
 from remediate.plugins.provider import Held
+from remediate.wording import count
 from remediate_providers.aws import iam
 from remediate_providers.aws.check import CANARY
 from remediate_providers.aws.facts import Notes
@@ -264,7 +265,7 @@ def _saw(trail: Trail, key_id: str, notes: Notes) -> None:
     if trail.readable:
         notes.saw(
             LOOKUP,
-            f"{len(trail.events)} events of {key_id} in {len(trail.regions)} Regions, last 90 days",
+            f"{count(len(trail.events), 'event')} of {key_id} in {count(len(trail.regions), 'Region')}, last 90 days",
         )
     notes.unknown.update(trail.unknown)
 

@@ -13,6 +13,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
+from remediate.wording import count
 from remediate_providers.aws import iam, keys, steps
 from remediate_providers.aws.check import CANARY, NO_PAIR, attempt, known_user
 from remediate_providers.aws.failures import AwsError
@@ -180,7 +181,7 @@ def _make_room(held: Held, user: str, aws: Aws, vendor: VendorContext) -> Outcom
         f"{key.id} ({'leaked, ' if key.id == leaked else ''}{key.status}, {uses[key.id]})"
         for key in found
     )
-    why = f"User {user} has {len(found)} access keys, as many as IAM allows: {shown}."
+    why = f"User {user} has {count(len(found), 'access key')}, as many as IAM allows: {shown}."
     candidate = _candidate(found, uses, leaked, vendor)
     summary = f"Made no new access key for user {user}: there is no room for it"
     step = steps.make_room(held.credential, user, why, candidate.id if candidate else None)

@@ -19,6 +19,7 @@ from remediate.clock import rfc3339
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.plugins.provider import Held
+from remediate.wording import count
 from remediate_providers.aws import steps, trail
 from remediate_providers.aws.failures import AwsError, malformed
 from remediate_providers.aws.session import REGION, Aws
@@ -119,7 +120,7 @@ def _issuer(aws: Aws, key_id: str) -> tuple[Issuer | None, str]:
         issuer = next((found for found in pool.map(ask, others) if found is not None), None)
     if issuer is not None:
         return issuer, ""
-    why = f"CloudTrail has no event that it signed in {len(regions)} Regions"
+    why = f"CloudTrail has no event that it signed in {count(len(regions), 'Region')}"
     if unread:
         gaps = "; ".join(f"{where}: {reason}" for where, reason in _grouped(unread).items())
         why = f"CloudTrail shows no event that it signed, and could not be read everywhere ({gaps})"

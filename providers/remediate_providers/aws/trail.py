@@ -19,6 +19,7 @@ from remediate.http import Patience
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Status
+from remediate.wording import count
 from remediate_providers.aws.failures import AwsError
 from remediate_providers.aws.iam import moment
 from remediate_providers.aws.session import REGION, Aws
@@ -85,7 +86,7 @@ def history(aws: Aws, key_id: str, vendor: VendorContext) -> Trail:
     unknown: dict[str, str] = {}
     regions = enabled(aws, unknown)
     start = parse(vendor.now()) - RETENTION
-    vendor.progress(f"reading CloudTrail of {len(regions)} Regions")
+    vendor.progress(f"reading CloudTrail of {count(len(regions), 'Region')}")
     with ThreadPoolExecutor(min(REGIONS_AT_A_TIME, len(regions))) as pool:
         answers = pool.map(lambda region: _region(aws, key_id, region, start, vendor), regions)
     events: list[Event] = []

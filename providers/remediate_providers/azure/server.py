@@ -18,6 +18,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind
 from remediate.secret import Secret
+from remediate.wording import count
 from remediate_providers.rest import (
     NO_VALUE,
     NOT_USED,
@@ -225,7 +226,8 @@ def whose(api: Api, held: Held, known: Mapping[str, Any]) -> Application:
     if taking:
         if not api.vendor.use_leaked:
             raise TroubleError(
-                f"{len(found)} secrets of this tenant begin alike; {NOT_USED}", Status.MANUAL
+                f"{count(len(found), 'secret')} of this tenant begin alike; {NOT_USED}",
+                Status.MANUAL,
             )
         by_app = {app.app_id: app for app in found}
         taking = {id_ for id_, app in by_app.items() if api.accepts(app, value).alive is True}
@@ -234,7 +236,7 @@ def whose(api: Api, held: Held, known: Mapping[str, Any]) -> Application:
         raise TroubleError(
             "no application of this tenant has a living secret that begins like it"
             if not found
-            else f"{len(found)} secrets of {found[0].name} begin alike, and nothing tells them apart",
+            else f"{count(len(found), 'secret')} of {found[0].name} begin alike, and nothing tells them apart",
             Status.MANUAL,
         )
     return found[0]

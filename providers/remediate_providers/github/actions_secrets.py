@@ -23,6 +23,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.plugins.store import Target
 from remediate.secret import Secret
+from remediate.wording import bent, count
 from remediate_providers.github import responder
 from remediate_providers.github.server import Api
 
@@ -176,7 +177,11 @@ class _Writing:
             )
         names = ", ".join(self._written)
         going_on = self._going_on()
-        also = f"; {len(going_on)} runs go on with the old value" if going_on else ""
+        also = (
+            f"; {count(len(going_on), 'run')} {bent(len(going_on), 'goes', 'go')} on with the old value"
+            if going_on
+            else ""
+        )
         return Outcome(
             Status.DONE,
             f"Wrote {names} to {self._place}. GitHub shows no value; it says when each was "

@@ -11,6 +11,7 @@ from remediate.http import Answer
 from remediate.model import Json, ManualStep
 from remediate.plugins.host import Change
 from remediate.plugins.outcome import Evidence, Outcome, Status
+from remediate.wording import count
 from remediate_providers.github.host_rules import (
     actors,
     bypassed,
@@ -93,7 +94,7 @@ def put_back_ruleset(talk: Talk, change: Change) -> Outcome:
     if not same_actors(talk.get(f"/rulesets/{number}").get("bypass_actors") or (), before):
         return Outcome(Status.UNKNOWN, summary, reason="GitHub took it, and shows something else")
     return _seen(talk, f"Put back the ruleset {number} of {talk}",
-                 f"GET {talk.root}/rulesets/{number}", f"{len(before)} bypass actors, as before")  # fmt: skip
+                 f"GET {talk.root}/rulesets/{number}", f"{count(len(before), 'bypass actor')}, as before")  # fmt: skip
 
 
 def protection_changes(talk: Talk, refs: Sequence[str]) -> Iterator[Change]:

@@ -8,6 +8,7 @@ from typing import Any
 from remediate.errors import VendorError
 from remediate.model import Json
 from remediate.plugins.outcome import Evidence, Facts
+from remediate.wording import count
 from remediate_providers.github.host_talk import Talk
 
 MOST = 200
@@ -32,7 +33,7 @@ def look(talk: Talk, refs: Sequence[str]) -> Facts:
     learn("forks", lambda: _forks(talk))
     learn("pushers", lambda: _pushers(talk))
     learn("releases", lambda: _releases(talk, tags))
-    seen = f"{len(known)} facts" if known else "nothing"
+    seen = f"{count(len(known), 'fact')}" if known else "nothing"
     return Facts(known, unknown, (Evidence(f"GET {talk.root}", seen, talk.vendor.now()),))
 
 

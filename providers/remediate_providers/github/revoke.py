@@ -16,6 +16,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
+from remediate.wording import count
 from remediate_providers.github import pages, responder
 from remediate_providers.github.probe import FIRST_PAUSE, NOT_USED, Probe, look, unaskable
 from remediate_providers.github.server import Api, Server
@@ -199,7 +200,7 @@ def _watch(api: Api, asked: Sequence[Asked], vendor: VendorContext) -> None:
                 asks = max(asks, probe.wait)
                 again.append(one)
         dead = sum(one.status is Status.DONE for one in asked)
-        vendor.progress(f"GitHub refuses {dead} of {len(asked)} tokens")
+        vendor.progress(f"GitHub refuses {dead} of {count(len(asked), 'token')}")
         pending = again
         if pending and not api.patience.wait(asks):
             break

@@ -21,6 +21,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
+from remediate.wording import count
 from remediate_providers.github import responder
 from remediate_providers.github.server import Api
 from remediate_providers.table.pem import public_half
@@ -182,7 +183,9 @@ class Keys:
             ours = [row for row in rows if named_in_list(row.get("key")) == name]
             looked.found += [_registered(place, row) for row in ours]
             if place not in looked.unread:
-                saw = f"200, {len(rows)} keys, {'it is' if ours else 'it is not'} among them"
+                saw = (
+                    f"200, {count(len(rows), 'key')}, {'it is' if ours else 'it is not'} among them"
+                )
                 looked.evidence.append(self._seen("GET", path(place), saw))
         return looked
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from remediate.secret import Secret
+from remediate.wording import count
 from remediate_providers.postgres.connect import RefusedError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def end_sessions(connection: Connection[Any], role: str) -> tuple[int, str]:
         return 0, f"ending sessions of {role} wants membership in it, or in pg_signal_backend"
     ended = sum(bool(row[0]) for row in rows)
     left = len(rows) - ended
-    return ended, f"{left} sessions could not be ended" if left else ""
+    return ended, f"{count(left, 'session')} could not be ended" if left else ""
 
 
 def has_no_password(connection: Connection[Any], role: str) -> bool | None:

@@ -13,6 +13,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
+from remediate.wording import count
 from remediate_providers.postgres import steps
 from remediate_providers.postgres.alter import end_sessions, set_password
 from remediate_providers.postgres.connect import (
@@ -91,14 +92,17 @@ def install(old: Held, new: Held, vendor: VendorContext) -> Outcome:
     if left:
         data["sessions_left"] = left
     probe = f"ALTER ROLE {where.role} PASSWORD at {where.address}, as {login.role}"
-    done = Evidence(probe, f"done; {ended} sessions ended", vendor.now())
+    done = Evidence(probe, f"done; {count(ended, 'session')} ended", vendor.now())
     evidence = (*(() if there.alive is True else (done,)), *seen.evidence)
     if seen.alive is not True and seen.reason != TRUSTED:
         reason = seen.reason or "the server refuses it all the same: is there a pooler in between?"
         summary = f"Gave {where.name} its new password; it has not been seen to work"
         return Outcome(Status.UNKNOWN, summary, reason, evidence, data)
     more = f"; {left}" if left else ""
-    text = f"The new password of {where.name} is in force; {ended} older sessions were ended{more}"
+    text = (
+        f"The new password of {where.name} is in force; "
+        f"{count(ended, 'older session was', 'older sessions were')} ended{more}"
+    )
     return Outcome(Status.DONE, text, evidence=evidence, data=data)
 
 

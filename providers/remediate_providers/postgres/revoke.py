@@ -15,6 +15,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
+from remediate.wording import bent, count
 from remediate_providers.postgres import steps
 from remediate_providers.postgres.alter import end_sessions, has_no_password, set_password
 from remediate_providers.postgres.connect import INSUFFICIENT, LACKING, RefusedError, connected
@@ -72,7 +73,7 @@ def _one(held: Held, vendor: VendorContext) -> Outcome:
     except RefusedError as error:
         return _failed(held, address, login.role, error, vendor, evidence)
     probe = f"ALTER ROLE {role} PASSWORD at {address.where.address}, as {login.role}"
-    evidence.append(Evidence(probe, f"done; {ended} sessions ended", vendor.now()))
+    evidence.append(Evidence(probe, f"done; {count(ended, 'session')} ended", vendor.now()))
     data["sessions_ended"] = ended
     if left:
         data["sessions_left"] = left
@@ -158,7 +159,9 @@ def _undone(
 
 def _dead(address: Address, check: Check, data: Mapping[str, Json]) -> Outcome:
     ended = data.get("sessions_ended")
-    more = f"; {ended} sessions of it were ended" if ended else ""
+    more = ""
+    if isinstance(ended, int) and ended:
+        more = f"; {count(ended, 'session')} of it {bent(ended, 'was', 'were')} ended"
     if data.get("sessions_left"):
         more += f"; {data['sessions_left']}"
     return Outcome(

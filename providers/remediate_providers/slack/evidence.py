@@ -15,6 +15,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Facts
 from remediate.plugins.provider import Held
+from remediate.wording import count
 from remediate_providers.rest import mapping, number_of, objects, text_of
 from remediate_providers.slack.server import Api
 from remediate_providers.slack.tokens import WEBHOOK
@@ -71,7 +72,7 @@ def _login(one: Mapping[str, Any], since: str | None) -> dict[str, Json]:
     new = at is not None and since is not None and parse(at) >= parse(since)
     told: dict[str, Json] = {
         "at": at,
-        "what": f"{number_of(one, 'count') or 0} requests",
+        "what": f"{count(number_of(one, 'count') or 0, 'request')}",
         "who": text_of(one, "username"),
         "from": text_of(one, "ip"),
         "suspicious": new,

@@ -11,6 +11,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Facts
 from remediate.plugins.provider import Held
+from remediate.wording import count
 from remediate_providers.stripe import managed
 from remediate_providers.stripe.kinds import PUBLISHABLE, WEBHOOK, is_live, token_of
 from remediate_providers.stripe.managed import AbsentError, TroubleError
@@ -66,7 +67,7 @@ def webhook_endpoints(
         )
         for item in listed.items
     ]
-    seen = Evidence(f"GET {WEBHOOKS}", f"{len(found)} endpoints", api.vendor.now())
+    seen = Evidence(f"GET {WEBHOOKS}", f"{count(len(found), 'endpoint')}", api.vendor.now())
     return found, listed.missing, (seen,)
 
 

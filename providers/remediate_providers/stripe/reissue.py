@@ -13,6 +13,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
+from remediate.wording import bent, count
 from remediate_providers.stripe import managed, steps
 from remediate_providers.stripe.jwe import Envelope, EnvelopeError
 from remediate_providers.stripe.kinds import PART, PUBLISHABLE, WEBHOOK, is_live, token_of
@@ -111,7 +112,7 @@ def reconcile_reissue(held: Held, before: Mapping[str, Json], vendor: VendorCont
         )
     return Outcome(
         Status.DONE,
-        f"Expired {len(lost)} keys that were made in place of {held.id} and lost",
+        f"Expired {count(len(lost), 'key')} that {bent(len(lost), 'was', 'were')} made in place of {held.id} and lost",
         evidence=tuple(seen),
         data={"deleted": [key.id for key in lost]},
     )

@@ -11,6 +11,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
+from remediate.wording import count
 from remediate_providers.stripe import managed, steps
 from remediate_providers.stripe.kinds import PUBLISHABLE, WEBHOOK, is_live, token_of
 from remediate_providers.stripe.managed import AbsentError, ManagedKey, TroubleError
@@ -133,7 +134,7 @@ def _watch(api: Api, going: Sequence[_Asked], live: bool | None) -> None:
         pending = [one for one in pending if one.status is Status.UNKNOWN]
         if pending:
             api.vendor.progress(
-                f"Stripe still accepts {len(pending)} expired keys; this takes some 10 seconds"
+                f"Stripe still accepts {count(len(pending), 'expired key')}; this takes some 10 seconds"
             )
             if not api.patience.wait(pause):
                 break

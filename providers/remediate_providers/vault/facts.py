@@ -11,6 +11,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Facts
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
+from remediate.wording import count
 from remediate_providers.vault.kinds import RECOVERY, token_of
 from remediate_providers.vault.look import look
 from remediate_providers.vault.server import HOW, Api, NoServerError, data_of, path_of
@@ -102,7 +103,9 @@ def _preserve(held: Held, api: Api) -> Facts:
         unknown["children"] = str(error)
     else:
         if len(ids) > MOST:
-            unknown["children"] = f"{len(ids)} tokens live there; {MOST} of them were looked at"
+            unknown["children"] = (
+                f"{count(len(ids), 'token')} live there; {MOST} of them were looked at"
+            )
         known["possible_children"] = [
             {"accessor": accessor, "display_name": str(data.get("display_name", ""))}
             for accessor, data in _looked_up(api, own, ids[:MOST])

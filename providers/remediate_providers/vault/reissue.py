@@ -17,6 +17,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
+from remediate.wording import bent, count
 from remediate_providers.vault import steps
 from remediate_providers.vault.facts import ACCESSORS, NO_VALUE, by_accessor, listed
 from remediate_providers.vault.kinds import PART, SERVICE, kind_of, token_of
@@ -117,7 +118,7 @@ def reconcile_reissue(held: Held, before: Mapping[str, Json], vendor: VendorCont
         )
     return Outcome(
         Status.DONE,
-        f"Revoked {len(gone)} tokens that were made in place of {held.id} and lost",
+        f"Revoked {count(len(gone), 'token')} that {bent(len(gone), 'was', 'were')} made in place of {held.id} and lost",
         evidence=(seen,),
         data={"deleted": list(gone)},
     )

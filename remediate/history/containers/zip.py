@@ -15,6 +15,7 @@ from functools import partial
 
 from remediate.history.containers.inflating import deflated, inflate, raw_deflate
 from remediate.history.containers.model import MOST_MEMBERS, BrokenError, Opened, Part, Room
+from remediate.wording import bent, count
 
 _LOCAL, _CENTRAL, _END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
 _DESCRIPTOR, _END64, _LOCATOR64 = b"PK\7\x08", b"PK\6\6", b"PK\6\7"
@@ -78,10 +79,12 @@ def zip_(data: bytes, start: int, room: Room) -> Opened | None:
         else:
             other += 1
     closed = []
+    members = count(len(archive.entries), "member")
     if sealed:
-        closed.append(f"{sealed} of its {len(archive.entries)} members are encrypted")
+        closed.append(f"{sealed} of its {members} {bent(sealed, 'is', 'are')} encrypted")
     if other:
-        closed.append(f"{other} of its members are packed in a way that can't be unpacked here")
+        packed = f"{bent(other, 'is', 'are')} packed in a way that can't be unpacked here"
+        closed.append(f"{other} of its {members} {packed}")
 
     def pack(new: Sequence[bytes | None]) -> bytes:
         changed = {e.row: c for e, c in zip(held, new, strict=True) if c is not None}
