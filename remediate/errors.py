@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitStatus(IntEnum):
@@ -196,3 +197,15 @@ class PluginError(Error):
     """Two plugins of one name, or a plugin that was asked for and can't be loaded."""
 
     exit_status = ExitStatus.USAGE
+
+
+def unforeseen(error: BaseException) -> Error:
+    """What is said of an exception that nobody foresaw: its type and place, never its text."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
+    return Error(
+        f"A bug in remediate: {type(error).__name__} at {place}. What was done is in the journal.",
+        hint="Please report that line. Go on: remediate resume",
+    )

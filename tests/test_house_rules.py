@@ -57,39 +57,76 @@ TERMINAL_CALLS = frozenset({"print", "input", "breakpoint"})
 #: Rooms that a room may not look into.
 WALLS = {
     "remediate/history": (
-        ["cli", "demo", "fleet", "incident", "plugins", "record", "reports", "stages", "testing"],
+        [
+            "api",
+            "cli",
+            "demo",
+            "fleet",
+            "incident",
+            "plugins",
+            "record",
+            "reports",
+            "stages",
+            "testing",
+        ],
         "history knows git and bytes, nothing of credentials",
     ),
     "remediate/http": (
-        ["cli", "demo", "fleet", "history", "incident", "record", "reports", "stages", "testing"],
+        [
+            "api",
+            "cli",
+            "demo",
+            "fleet",
+            "history",
+            "incident",
+            "record",
+            "reports",
+            "stages",
+            "testing",
+        ],
         "HTTP knows neither vendors nor the pipeline",
     ),
     "remediate/reports": (
-        ["cli", "demo", "fleet", "history", "incident", "record", "stages"],
+        ["api", "cli", "demo", "fleet", "history", "incident", "record", "stages"],
         "a report format turns bytes into findings and knows no more",
     ),
     "remediate/plugins": (
-        ["cli", "demo", "fleet", "history", "incident", "record", "reports", "stages", "testing"],
+        [
+            "api",
+            "cli",
+            "demo",
+            "fleet",
+            "history",
+            "incident",
+            "record",
+            "reports",
+            "stages",
+            "testing",
+        ],
         "the interfaces lean on nothing that uses them",
     ),
     "remediate/stages": (
-        ["cli", "demo", "fleet", "record", "testing"],
+        ["api", "cli", "demo", "fleet", "record", "testing"],
         "a stage returns what happened; showing it is not its work",
     ),
     "remediate/clones": (
-        ["cli", "demo", "fleet", "record", "reports", "testing"],
+        ["api", "cli", "demo", "fleet", "record", "reports", "testing"],
         "what is done to a clone is shown elsewhere",
     ),
     "remediate/prevention": (
-        ["cli", "demo", "fleet", "record", "reports", "stages", "testing"],
+        ["api", "cli", "demo", "fleet", "record", "reports", "stages", "testing"],
         "hooks and patches know the history, not the pipeline",
     ),
-    "remediate/incident": (
+    "remediate/api": (
         ["cli", "demo", "fleet", "testing"],
+        "a program has no terminal: the command line leans on the API, never the other way",
+    ),
+    "remediate/incident": (
+        ["api", "cli", "demo", "fleet", "testing"],
         "the runner speaks to the terminal through a port",
     ),
     "providers/remediate_providers": (
-        ["cli", "demo", "fleet", "history", "incident", "record", "reports", "stages"],
+        ["api", "cli", "demo", "fleet", "history", "incident", "record", "reports", "stages"],
         "a provider knows its vendor, nothing of history, journal or pipeline",
     ),
 }

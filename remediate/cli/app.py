@@ -6,7 +6,6 @@ import importlib
 import os
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -14,7 +13,7 @@ import typer
 
 from remediate.cli import options as o
 from remediate.cli.hardening import harden
-from remediate.errors import Error, ExitStatus, InterruptedRunError, UsageError
+from remediate.errors import Error, ExitStatus, InterruptedRunError, UsageError, unforeseen
 from remediate.passing import clear_dead
 
 #: Command to (module of `remediate.cli`, function); the order is that of ``--help``.
@@ -145,19 +144,7 @@ def _unforeseen(error: Exception) -> int:
         return int(error.exit_code)
     if isinstance(error, typer.Abort):
         return _told(InterruptedRunError("Stopped.", hint="Go on: remediate resume"))
-    return _told(bug(error))
-
-
-def bug(error: BaseException) -> Error:
-    """What is said of an exception that nobody foresaw: its type and place, never its text."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
-    return Error(
-        f"A bug in remediate: {type(error).__name__} at {place}. What was done is in the journal.",
-        hint="Please report that line. Go on: remediate resume",
-    )
+    return _told(unforeseen(error))
 
 
 def _click_usage(error: Exception) -> UsageError | None:

@@ -71,7 +71,7 @@ def _keyring() -> dict[str, Any]:
 
 
 def _vendors() -> list[dict[str, Any]]:
-    from remediate.cli.prompts import Agrees
+    from remediate.api.answers import Agrees
     from remediate.plugins.context import VendorContext
     from remediate.plugins.provider import NamesResponder
     from remediate.plugins.registry import providers

@@ -16,9 +16,10 @@ from remediate.errors import UsageError
 from remediate.wording import count
 
 if TYPE_CHECKING:
+    from remediate.api.answers import Agrees
     from remediate.cli.guide_view import GuideStream
     from remediate.cli.guide_what import HandedIn
-    from remediate.cli.prompts import Agrees, Guided
+    from remediate.cli.prompts import Guided
     from remediate.cli.session import Flags
     from remediate.history.repo import Repo
     from remediate.incident.intake import Intake
@@ -151,7 +152,8 @@ def _begin(console: Console, where: Repo, here: Installation, flags: Flags) -> N
 
 
 def _asks(console: Console, flags: Flags) -> Agrees | Guided:
-    from remediate.cli.prompts import Agrees, Guided
+    from remediate.api.answers import Agrees
+    from remediate.cli.prompts import Guided
 
     return Agrees() if flags.yes else Guided(console)
 

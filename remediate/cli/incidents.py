@@ -13,9 +13,9 @@ import typer
 
 from remediate.cli import options as o
 from remediate.cli.console import Console
-from remediate.cli.session import installation, repository
+from remediate.cli.session import find, installation
 from remediate.clock import parse
-from remediate.errors import RepositoryError, UsageError
+from remediate.errors import UsageError
 from remediate.wording import count
 
 if TYPE_CHECKING:
@@ -217,26 +217,6 @@ def log(
             rows = _rows(here, folder)
             _tell(console, rows[seen:], json)
             seen = len(rows)
-
-
-def find(here: Installation, incident: str | None, repo: Path) -> Known:
-    """The incident of that name, else the one open in *repo*, else the newest of *repo*."""
-    if incident is not None:
-        return here.find(incident, None)
-    try:
-        where = repository(repo)
-    except RepositoryError:
-        where = None
-    from remediate.errors import NoSuchIncidentError
-    from remediate.incident.opening import same_repository
-
-    try:
-        return here.find(None, where)
-    except NoSuchIncidentError:
-        for known in here.incidents():
-            if where is None or same_repository(known.state, where):
-                return known
-        raise
 
 
 def summary(known: Known) -> dict[str, Any]:

@@ -10,8 +10,7 @@ import typer
 
 from remediate.cli import options as o
 from remediate.cli.console import Console
-from remediate.cli.incidents import find
-from remediate.cli.session import installation, repository
+from remediate.cli.session import find, installation, repository
 from remediate.errors import VendorError
 
 

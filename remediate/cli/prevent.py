@@ -47,7 +47,7 @@ def prevent(
 
     Example: remediate prevent
     """
-    from remediate.cli.prompts import Agrees
+    from remediate.api.answers import Agrees
     from remediate.history import remote
     from remediate.plugins.context import VendorContext
     from remediate.prevention import hosted, kit

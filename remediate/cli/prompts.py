@@ -5,38 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 
+from remediate.api.answers import unasked
 from remediate.cli.console import Console
 from remediate.errors import MissingOptionError
 from remediate.incident.redaction import harmless
+from remediate.plugins.context import Asks
 from remediate.secret import Secret
-
-
-class Agrees:
-    """``--yes``: every question gets its default."""
-
-    def confirm(
-        self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
-    ) -> bool:
-        """The default."""
-        return default
-
-    def secret(self, question: str, *, option: str) -> Secret | None:
-        """Nobody is there to type one."""
-        return None
-
-
-class Nobody:
-    """No terminal and no ``--yes``: a question ends the run, naming the option that answers it."""
-
-    def confirm(
-        self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
-    ) -> bool:
-        """Raises `MissingOptionError`."""
-        raise MissingOptionError(question, option)
-
-    def secret(self, question: str, *, option: str) -> Secret | None:
-        """Nobody is there to type one; the manual step says how to bring it."""
-        return None
 
 
 class Person:
@@ -123,8 +97,8 @@ class Guided(Person):
             self._console.say(f"That is not {wanted}. Nothing was done.")
 
 
-def asks(console: Console, *, yes: bool) -> Agrees | Nobody | Person:
+def asks(console: Console, *, yes: bool) -> Asks:
     """Who answers questions in this process."""
-    if yes:
-        return Agrees()
-    return Person(console) if sys.stdin.isatty() and sys.stderr.isatty() else Nobody()
+    if not yes and sys.stdin.isatty() and sys.stderr.isatty():
+        return Person(console)
+    return unasked(yes=yes)

@@ -10,9 +10,9 @@ import typer
 
 from remediate.cli import options as o
 from remediate.cli.console import Console
-from remediate.cli.session import Flags, conduct, installation, intake, repository, surroundings
+from remediate.cli.session import Flags, installation, intake, repository, surroundings
 from remediate.cli.stream import Stream
-from remediate.errors import NoSuchIncidentError, RepositoryError, UsageError
+from remediate.errors import RepositoryError, UsageError
 
 if TYPE_CHECKING:
     from remediate.history.repo import Repo
@@ -56,9 +56,8 @@ def resume(
 
     Example: remediate resume --value replace-github-1a2b3c4d < new-token
     """
+    from remediate.api.assembling import go_on
     from remediate.history.repo import open_repo
-    from remediate.incident.approval import waiting
-    from remediate.incident.opening import again
     from remediate.incident.request import read as read_approval
 
     console = Console(as_json=json, plain=plain, quiet=quiet, verbose=verbose)
@@ -83,25 +82,10 @@ def resume(
     around = surroundings(flags, where, console, stream)
     taken = intake(report, where, here) if report is not None else None
     handed = _read_value(value) if value is not None else None
-    with again(here, known, around, taken) as run:
-        if value is not None and handed is not None:
-            steps = [s.id for s in run.state.manual_steps() if s.takes_value]
-            if value not in steps:
-                raise NoSuchIncidentError(
-                    f"{run.state.id} waits for no value named {value!r}.",
-                    hint=f"It waits for: {', '.join(steps) or 'none'}.",
-                )
-            run.handed[value] = handed
-        if handed_approval is not None:
-            if not waiting(run.state):
-                raise UsageError(
-                    f"{run.state.id} waits for no approval.",
-                    hint=f"What it waits for: remediate show {run.state.id}",
-                )
-            run.approval = handed_approval
-        conclusion, record = conduct(run)
-        stream.finished(conclusion, run.state.id, record)
-    raise typer.Exit(int(conclusion.exit))
+    values = {value: handed} if value is not None and handed is not None else {}
+    result = go_on(here, known, around, taken, values=values, approval=handed_approval)
+    stream.finished(result, result.incident or "", result.record)
+    raise typer.Exit(int(result.exit))
 
 
 def _here(flags: Flags) -> Repo | None:

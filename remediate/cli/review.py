@@ -39,7 +39,7 @@ def review(
 
     Example: remediate review --older 90 --html review.html
     """
-    from remediate.cli.prompts import Agrees
+    from remediate.api.answers import Agrees
     from remediate.plugins.context import VendorContext
     from remediate.plugins.lists import Lists
     from remediate.plugins.registry import providers

@@ -6,7 +6,7 @@ import typer
 
 from remediate.cli import options as o
 from remediate.cli.console import Console
-from remediate.cli.session import Flags, conduct, installation, intake, repository, surroundings
+from remediate.cli.session import Flags, installation, intake, repository, surroundings
 from remediate.cli.stream import Stream
 
 
@@ -53,9 +53,7 @@ def run(
 
 def start(report: str, flags: Flags, console: Console, stream: Stream) -> None:
     """Open or resume the incident of *report* and run it to its conclusion."""
-    from remediate.errors import ExitStatus
-    from remediate.incident.conclusion import Conclusion
-    from remediate.incident.opening import begin
+    from remediate.api.assembling import start as begin
 
     where = repository(flags.repo)
     here = installation()
@@ -63,9 +61,6 @@ def start(report: str, flags: Flags, console: Console, stream: Stream) -> None:
     taken = intake(report, where, here)
     if not taken.secrets:
         console.note("The report names no secret: nothing to do.")
-        stream.finished(Conclusion("clean", ExitStatus.DONE, ()), "", None)
-        return
-    with begin(here, taken, where, around) as run:
-        conclusion, record = conduct(run)
-        stream.finished(conclusion, run.state.id, record)
-    raise typer.Exit(int(conclusion.exit))
+    result = begin(here, taken, where, around)
+    stream.finished(result, result.incident or "", result.record)
+    raise typer.Exit(int(result.exit))

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from remediate.api.assembling import begun, ended
 from remediate.cli.console import Console, error_document
 from remediate.errors import Error, ExitStatus
 from remediate.incident.conclusion import Conclusion
-from remediate.incident.events import SCHEMA, Event
+from remediate.incident.events import Event
 
 
 class Ended:
@@ -45,7 +46,7 @@ class Stream:
     def __call__(self, event: Event) -> None:
         """A `remediate.incident.events.Listener`."""
         if self._console.as_json:
-            self._console.line({"event": event.name, **event.data})
+            self._console.line(event.line())
             return
         tell = getattr(self, f"_{event.name}", None)
         if tell is not None:
@@ -55,14 +56,7 @@ class Stream:
         """The last word."""
         Ended.told = True
         if self._console.as_json:
-            finish(
-                self._console,
-                status=conclusion.status,
-                code=int(conclusion.exit),
-                incident=incident or None,
-                record=str(record) if record else None,
-                manual=[manual_data(step) for step in conclusion.manual],
-            )
+            self._console.line(ended(conclusion, incident or None, record).line())
             return
         say = self._console.say
         say()
@@ -142,7 +136,7 @@ def begin(console: Console) -> None:
     """The first line of a stream, once a process."""
     if not Ended.begun:
         Ended.begun = True
-        console.line({"event": "version", "schema": SCHEMA})
+        console.line(begun().line())
 
 
 def finish(console: Console, **last: Any) -> None:
@@ -169,10 +163,3 @@ def failed(console: Console, error: Error) -> None:
         status=_FINISHED_STATUS.get(error.exit_status, "failed"),
         code=int(error.exit_status),
     )
-
-
-def manual_data(step: Any) -> dict[str, Any]:
-    """A manual step for scripts."""
-    from dataclasses import asdict
-
-    return asdict(step)

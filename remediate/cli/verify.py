@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,13 +10,11 @@ import typer
 from remediate.cli import options as o
 from remediate.cli.console import Console
 from remediate.cli.session import Flags, installation, intake, repository
-from remediate.errors import ExitStatus, UsageError
-from remediate.passing import passing_folder
+from remediate.errors import ExitStatus
 from remediate.wording import count
 
 if TYPE_CHECKING:
     from remediate.history.model import Verdict
-    from remediate.history.repo import Repo
 
 
 def verify(
@@ -43,60 +39,19 @@ def verify(
 
     Example: remediate verify gitleaks.json --remote
     """
-    from remediate.history.model import Scope, Searched, Verdict
-    from remediate.history.remote import address, verify_remote
-    from remediate.history.verify import verify as look
+    from remediate.api.verifying import look
     from remediate.incident.opening import load_policy
-    from remediate.stages.verdicts import joined, verdict_data
 
     console = Console(as_json=json, plain=plain, quiet=quiet, verbose=verbose)
-    where = repository(repo)
-    taken = intake(report, where, installation())
-    needles = taken.needles()
-    verdict = look(where, needles) if needles else Verdict(Scope(local=True), Searched())
-    served: list[str] | None = None
-    if remote or by_id:
-        rules = load_policy(Flags(repo=repo, policy=policy).options(), where)
-        with passing_folder() as scratch:
-            for name in rules.remotes:
-                url = address(where, name)
-                there = verify_remote(url, needles, scratch, look, like=where)
-                verdict = joined(verdict, there)
-            served = _by_id(where, rules.remotes, scratch)
-        if by_id and served is not None:
-            verdict = replace(verdict, scope=replace(verdict.scope, remote_by_id=True))
-    verdict = replace(verdict, unreadable=(*verdict.unreadable, *taken.unread))
-    clean = verdict.clean and not (by_id and served)
-    if by_id and served is None:
-        raise UsageError(
-            "No incident of this machine rewrote this clone, so no old id is known to ask for.",
-            hint="Verify where the history was cleaned, or without --by-id.",
-        )
+    where, here = repository(repo), installation()
+    taken = intake(report, where, here)
+    rules = load_policy(Flags(repo=repo, policy=policy).options(), where)
+    found = look(taken, where, here, rules, remote=remote, by_id=by_id)
     if json:
-        console.document({**verdict_data(verdict), "clean": clean, "served_by_id": served})
+        console.document(found.document())
     else:
-        _show(console, verdict, served)
-    raise typer.Exit(int(ExitStatus.DONE if clean else ExitStatus.REMNANTS))
-
-
-def _by_id(where: Repo, remotes: Sequence[str], scratch: Path) -> list[str] | None:
-    """The old commits that a remote still hands out by id; None where no incident knows any."""
-    from remediate.history.byid import still_served
-    from remediate.history.remote import address
-    from remediate.incident.opening import same_repository
-    from remediate.stages import rounds
-    from remediate.stages.aftermath import old_ids
-
-    served: list[str] | None = None
-    for known in installation().incidents():
-        rehearsal = rounds.of(known.folder, known.state)
-        if rehearsal is None or not same_repository(known.state, where):
-            continue
-        ids, _, _ = old_ids(where, known.state, rehearsal)
-        served = served or []
-        for name in remotes:
-            served += still_served(address(where, name), ids, scratch, like=where).served
-    return served if served is None else list(dict.fromkeys(served))
+        _show(console, found.verdict, found.served)
+    raise typer.Exit(int(ExitStatus.DONE if found.clean else ExitStatus.REMNANTS))
 
 
 def _show(console: Console, verdict: Verdict, served: Sequence[str] | None) -> None:

@@ -20,6 +20,10 @@ class Event:
     ``advice``, ``verified``, ``error``."""
     data: Mapping[str, Json] = field(default_factory=dict)
 
+    def line(self) -> dict[str, Json]:
+        """As a line of ``--json`` has it."""
+        return {"event": self.name, **self.data}
+
 
 Listener: TypeAlias = Callable[[Event], None]
 

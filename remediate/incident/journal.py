@@ -129,8 +129,10 @@ class Journal:
             stored = []
             for kind, data, key in entries:
                 seq = len(self._rows) + len(rows) + 1
-                row = Row(seq, self._now(), str(kind), stage, key, dict(data))
-                text = _canonical(row.data)
+                text = _canonical(data)
+                # As whoever reads it from disk gets it, key order and all: the record that this process makes
+                # of its rows has to be the one that any other makes of them.
+                row = Row(seq, self._now(), str(kind), stage, key, json.loads(text))
                 seals.append(self._key.seal(_sealed(row, text, seals[-1])))
                 rows.append(row)
                 stored.append((row.seq, row.at, row.kind, row.stage, row.key, text, seals[-1]))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from remediate import signing
-from remediate.cli.prompts import Agrees
+from remediate.api.answers import Agrees
 from remediate.errors import PolicyError, UsageError
 from remediate.history.repo import open_repo
 from remediate.incident.approval import check_policy, gate, waiting

@@ -42,6 +42,15 @@ def test_rows_are_read_as_they_were_written(folder: Path, key: InstallationKey) 
         assert row.at == "2026-01-02T03:04:05.000Z"
 
 
+def test_rows_are_the_same_in_memory_as_on_disk(folder: Path, key: InstallationKey) -> None:
+    """In their keys' order too: the record goes through them in it."""
+    with closing(Journal(folder, key)) as journal:
+        journal.append(Kind.FACT, {"b": {"z": 1, "a": (2, 3)}, "a": None})
+        here = journal.rows
+    with closing(Journal(folder, key)) as journal:
+        assert repr(journal.rows) == repr(here)
+
+
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

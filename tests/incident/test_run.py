@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from remediate.cli.prompts import Agrees
+from remediate.api.answers import Agrees
 from remediate.errors import StateError, VendorError
 from remediate.history.repo import Repo, open_repo
 from remediate.incident.custody import Custody
