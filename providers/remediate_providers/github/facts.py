@@ -11,6 +11,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Facts
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
+from remediate_providers.github import organisations, responder
 from remediate_providers.github.probe import Probe, look, unaskable
 from remediate_providers.github.server import Api
 from remediate_providers.github.tokens import CLASSIC, INSTALLATION, OAUTH, PART
@@ -38,12 +39,13 @@ def preserve(held: Held, vendor: VendorContext) -> Facts:
     with Api(vendor) as api:
         first = _from_probe(kind, look(api, kind, token, vendor, patient=True))
         orgs, reason, seen = _organisations(api, kind, token, vendor)
-    known = dict(first.known)
-    unknown = dict(first.unknown)
-    if reason:
-        unknown["organisations"] = reason
-    else:
-        known["organisations"] = orgs
+        known = dict(first.known)
+        unknown = dict(first.unknown)
+        if reason:
+            unknown["organisations"] = reason
+        else:
+            known["organisations"] = orgs
+            _access(api, held, orgs, vendor, known, unknown)
     return Facts(known, unknown, (*first.evidence, *seen))
 
 
@@ -133,6 +135,27 @@ def _organisations(
     if len(data) >= _PAGE:
         return [], f"there are more than {_PAGE - 1}", [seen]
     return names, "", [seen]
+
+
+def _access(
+    api: Api,
+    held: Held,
+    names: list[str],
+    vendor: VendorContext,
+    known: dict[str, Json],
+    unknown: dict[str, str],
+) -> None:
+    """Which of its organisations let it in by a list of their own, where the responder may read that."""
+    login = known.get("owner")
+    if not names or not isinstance(login, str):
+        return
+    own = responder.token(vendor, api.server)
+    if own is None:
+        unknown[organisations.ACCESS] = f"an owner's token reads it: {responder.HOW}"
+        return
+    rows, why = organisations.access(api, own, names, login, held)
+    known[organisations.ACCESS] = [row.data() for row in rows]
+    unknown |= why
 
 
 def _nothing(reason: str) -> Facts:

@@ -15,6 +15,7 @@ from remediate_providers.github import tokens
 from remediate_providers.github.local_api import PREFIX, Answers
 from remediate_providers.github.local_apps import AppAnswers
 from remediate_providers.github.local_host import HostAnswers
+from remediate_providers.github.local_orgs import OrganisationAnswers
 from remediate_providers.github.local_pages import Form
 from remediate_providers.github.local_state import Place, State
 from remediate_providers.loopback import Fault, Loopback
@@ -58,7 +59,8 @@ class RunningGitHub:
         state.writers[REPOSITORY] = frozenset({OWNER, RESPONDER})
         state.places |= {REPOSITORY: Place(), f"{REPOSITORY}@{ENVIRONMENT}": Place()}
         self.responder = state.issue(RESPONDER, scopes=("repo", "read:org", "read:audit_log"))
-        self.host = HostAnswers(state, AppAnswers(state, Answers(state)))
+        self.organisations = OrganisationAnswers(state, Answers(state))
+        self.host = HostAnswers(state, AppAnswers(state, self.organisations))
         self._server = Loopback(self.host, "github.com", PREFIX)
         state.requests = self._server.requests
 

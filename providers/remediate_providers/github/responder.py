@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,17 +40,22 @@ HOW = "set GITHUB_TOKEN, or sign in with: gh auth login"
 
 def tokens(vendor: VendorContext, server: Server) -> Sequence[Secret]:
     """Every token that would be used here, the one that is used first."""
-    names = _SELF_HOSTED if server.self_hosted else _CLOUD
-    found = [Secret(text) for name in names if (text := vendor.environment.get(name, "").strip())]
-    if not server.loopback:
-        # A local stand-in is never given what a person keeps for the real one.
-        found += _from_gh(vendor.environment, urlsplit(server.web).netloc)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(_in_turn(vendor, server)))
 
 
 def token(vendor: VendorContext, server: Server) -> Secret | None:
-    """The token to act with; None where the responder has none here."""
-    return next(iter(tokens(vendor, server)), None)
+    """The token to act with; None where the responder has none here. `gh` is asked where nothing else is set."""
+    return next(_in_turn(vendor, server), None)
+
+
+def _in_turn(vendor: VendorContext, server: Server) -> Iterator[Secret]:
+    names = _SELF_HOSTED if server.self_hosted else _CLOUD
+    for name in names:
+        if text := vendor.environment.get(name, "").strip():
+            yield Secret(text)
+    if not server.loopback:
+        # A local stand-in is never given what a person keeps for the real one.
+        yield from _from_gh(vendor.environment, urlsplit(server.web).netloc)
 
 
 def _from_gh(environment: Mapping[str, str], host: str) -> list[Secret]:

@@ -17,7 +17,7 @@ from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
 from remediate.wording import count
-from remediate_providers.github import pages, responder
+from remediate_providers.github import organisations, pages, responder
 from remediate_providers.github.probe import FIRST_PAUSE, NOT_USED, Probe, look, unaskable
 from remediate_providers.github.server import Api, Server
 from remediate_providers.github.tokens import CLASSIC, FINE_GRAINED, INSTALLATION, PART
@@ -42,6 +42,8 @@ class Asked:
     status: Status = Status.UNKNOWN
     reason: str = ""
     evidence: list[Evidence] = field(default_factory=list)
+    shut: list[Evidence] = field(default_factory=list)
+    """Its access to organisations, taken away apart."""
 
     @property
     def kind(self) -> str:
@@ -67,6 +69,7 @@ def revoke(batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome
             if one.kind == INSTALLATION:
                 _end_itself(api, one, vendor)
         _watch(api, asked, vendor)
+        _shut_out(api, [one for one in asked if one.status is not Status.DONE], batch, vendor)
         outcomes |= {one.held.id: _outcome(api.server, one) for one in asked}
     return outcomes
 
@@ -245,9 +248,25 @@ def _note(server: Server, one: Asked, probe: Probe) -> None:
         one.reason = f"{server.host} took the request and says no more; {still}"
 
 
+def _shut_out(
+    api: Api, living: Sequence[Asked], batch: Sequence[Held], vendor: VendorContext
+) -> None:
+    """Take its organisations away from a token that nobody has seen dead, with the responder's own."""
+    rows = {
+        one.held.id: organisations.known(vendor.about(one.held.id, batch).known) for one in living
+    }
+    own = responder.token(vendor, api.server) if any(rows.values()) else None
+    for one in living:
+        if own is None or own == one.token or not rows[one.held.id]:
+            continue
+        one.shut, why = organisations.withdraw(api, own, rows[one.held.id], vendor.now())
+        if why:
+            one.reason = "; ".join(part for part in (one.reason, why) if part)
+
+
 def _outcome(server: Server, one: Asked) -> Outcome:
     name = one.held.id
-    evidence = tuple(one.evidence)
+    evidence = (*one.evidence, *one.shut)
     if one.status is Status.DONE:
         return Outcome(Status.DONE, f"{server.host} refuses {name}", evidence=evidence)
     if one.status is Status.MANUAL:

@@ -126,6 +126,8 @@ def problems(request: Request) -> list[str]:
             value: object = named.get(name)
         elif parameter["in"] == "query":
             value = next(iter(request.query.get(name, [])), None)
+            if parameter["schema"].get("type") == "array":
+                value = request.query.get(f"{name}[]")
         else:
             continue
         if value is None and parameter["required"]:
@@ -137,7 +139,9 @@ def problems(request: Request) -> list[str]:
                 value = {"true": True, "false": False}.get(str(value), value)
             wrong += _invalid(value, parameter["schema"], name)
     wrong += [
-        f"unknown parameter {name}" for name in request.query if name not in operation["parameters"]
+        f"unknown parameter {name}"
+        for name in request.query
+        if name.removesuffix("[]") not in operation["parameters"]
     ]
     headers = {name.lower(): value for name, value in request.headers.items()}
     if headers.get("accept") != "application/vnd.github+json":

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime
 
+from remediate.plugins.provider import Held
 from remediate.plugins.store import Target
 from remediate.secret import Secret
-from remediate.testing.faults import ProviderFaults, StoreFaults
+from remediate.testing.faults import ProviderFaults, StoreFaults, hold
 from remediate_providers.github.actions_secrets import ActionsSecretsStore
-from remediate_providers.github.local import REPOSITORY, LocalGitHub, RunningGitHub
+from remediate_providers.github.local import ORGANISATION, REPOSITORY, LocalGitHub, RunningGitHub
 from remediate_providers.github.provider import GitHubProvider
 
 
@@ -18,6 +19,11 @@ class TestGitHubFaults(ProviderFaults):
 
     def start(self) -> RunningGitHub:
         return LocalGitHub(lag=0.01).start()
+
+    def leaked(self, running: RunningGitHub) -> Held:
+        values = running.plant().values
+        running.organisations.authorise(ORGANISATION, values["value"])
+        return hold(GitHubProvider(), values)
 
     def living(self, running: RunningGitHub) -> int:
         return 0  # no call of ours makes one
