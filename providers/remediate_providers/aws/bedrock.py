@@ -6,25 +6,31 @@ signed it. The list is the witness; a key is never tried, for what it opens cost
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from remediate.model import Json, ManualStep
-from remediate.plugins.by_hand import MadeByHand
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
 from remediate_providers.aws import bedrock_keys, keys, steps
 from remediate_providers.aws.bedrock_keys import KINDS, LONG, PART, SHORT
-from remediate_providers.ending import Asked, end_all
+from remediate_providers.ending import end_all
+
+if TYPE_CHECKING:
+    from remediate_providers.aws.service_credentials import ServiceCredential
+    from remediate_providers.aws.service_ending import Ending
+    from remediate_providers.aws.service_making import Making
 
 # Everything that calls AWS is imported when it is asked for: to identify, nothing of it is needed.
 
 ENDED_BY_ITSELF = "a short-term key ends with the session that signed it, after 12 hours at most"
 
 
-class BedrockProvider(MadeByHand):
+class BedrockProvider:
     """Bedrock's API keys, from identification to deletion. docs/providers/aws-bedrock.md says how."""
 
     name = bedrock_keys.PROVIDER
@@ -36,35 +42,27 @@ class BedrockProvider(MadeByHand):
 
     def describe(self, held: Held, vendor: VendorContext) -> Facts:
         """User, id, status, when it was made, when it ends."""
-        known: dict[str, Json] = {}
-        if held.credential.account:
-            known["account"] = held.credential.account
-        looked = _Ending(held, vendor)
-        check = looked.look()
-        unknown = {"last_used": "IAM keeps no last use of these keys"}
-        found = looked.found
-        if found is None:
-            unknown["owner"] = check.reason or "the account's list has no such key"
-            return Facts(known, unknown, check.evidence)
-        known |= {"ours": True, "owner": found.user, "user": found.user, "status": found.status}
-        known |= {"credential": found.id, "created": found.created, "expires": found.expires}
-        return Facts(known, unknown, check.evidence)
+        return _ending(held, vendor).facts({"last_used": "IAM keeps no last use of these keys"})
 
     def check(self, held: Held, vendor: VendorContext) -> Check:
         """Its status in the account's list; nothing can be told of a short-term one."""
-        return _Ending(held, vendor).look()
+        return _ending(held, vendor).look()
 
     def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:
         """Inactive; for a short-term one, the sessions of its signer denied."""
         ends = end_all(
             [held for held in batch if not _left_alone(held) and held.credential.kind == LONG.name],
             vendor,
-            lambda held: _Ending(held, vendor),
+            lambda held: _ending(held, vendor),
         )
         return {held.id: ends.get(held.id) or _otherwise(held, vendor) for held in batch}
 
-    def reissue(self, held: Held, vendor: VendorContext) -> Reissued:  # noqa: ARG002
-        """The page where a person makes the new one, if a key is what they want."""
+    def before_reissue(self, held: Held, vendor: VendorContext) -> Mapping[str, Json]:
+        """The ids of the user's keys."""
+        return {} if _has_no_successor(held) else _making(held, vendor).before()
+
+    def reissue(self, held: Held, vendor: VendorContext) -> Reissued:
+        """A new key of the same user, for as many days; the page where a person makes one, else."""
         if held.credential.kind == SHORT.name:
             return Reissued(
                 Outcome(
@@ -73,10 +71,19 @@ class BedrockProvider(MadeByHand):
                     reason="who still may makes short-term keys by themselves",
                 )
             )
-        step = _replace(held)
-        return Reissued(
-            Outcome(Status.MANUAL, f"{held.id} needs a successor", reason=step.why, manual=step)
-        )
+        if _left_alone(held):
+            from remediate_providers.aws.check import CANARY
+
+            return Reissued(Outcome(Status.SKIPPED, f"Made no successor of {held.id}", CANARY))
+        return _making(held, vendor).make()
+
+    def reconcile_reissue(
+        self, held: Held, before: Mapping[str, Json], vendor: VendorContext
+    ) -> Outcome:
+        """Delete the key that a crash has lost."""
+        if _has_no_successor(held):
+            return Outcome(Status.UNCHANGED, f"No successor of {held.id} was made by us")
+        return _making(held, vendor).reconcile(before)
 
     def accept(self, held: Held, value: Secret, vendor: VendorContext) -> Reissued:
         """A long-term key of the same account that its list shows active."""
@@ -90,7 +97,7 @@ class BedrockProvider(MadeByHand):
             return _no(
                 f"it is of account {owner.account}, the leaked one of {held.credential.account}"
             )
-        check = _Ending(_held(held, value), vendor).look()
+        check = _ending(_held(held, value), vendor).look()
         if check.alive is None:
             summary = "The new value could not be looked at, and was not taken"
             return Reissued(
@@ -104,13 +111,13 @@ class BedrockProvider(MadeByHand):
     def confirm(self, new: Held, vendor: VendorContext) -> Check:
         """Whether the account's list shows the new one as active."""
         value = new.values.get(PART)
-        return _Ending(new if value is None else _held(new, value), vendor).look()
+        return _ending(new if value is None else _held(new, value), vendor).look()
 
     def delete(self, held: Held, vendor: VendorContext) -> Outcome:
         """Gone from the list. An active one is not touched: that is for `revoke` first."""
         if _left_alone(held) or held.credential.kind == SHORT.name:
             return Outcome(Status.UNCHANGED, f"{held.id}: there is nothing to delete")
-        return _Ending(held, vendor).delete()
+        return _ending(held, vendor).delete()
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """The long-lived values that the responder's own credentials come from."""
@@ -119,89 +126,36 @@ class BedrockProvider(MadeByHand):
         return responder_values(vendor.environment)
 
 
-class _Ending:
-    """One key: looked at in the account's list, and switched off there."""
+def _ending(held: Held, vendor: VendorContext) -> Ending:
+    """The way to look at a key, and to end it."""
+    from remediate_providers.aws import service_credentials
+    from remediate_providers.aws.check import CANARY
+    from remediate_providers.aws.service_ending import Ending
 
-    host = "IAM"
+    untold = ENDED_BY_ITSELF if held.credential.kind == SHORT.name else ""
+    untold = CANARY if _left_alone(held) else untold
+    by_hand = functools.partial(_deactivate, held)
+    return Ending(held, vendor, service_credentials.BEDROCK, by_hand, untold)
 
-    def __init__(self, held: Held, vendor: VendorContext) -> None:
-        from remediate_providers.aws import service_credentials
-        from remediate_providers.aws.session import Aws
 
-        self._held = held
-        self._vendor = vendor
-        self._iam = service_credentials
-        self._aws = Aws.responder(vendor)
-        self.found: service_credentials.ServiceCredential | None = None
-        self._failed = Status.MANUAL
+def _making(held: Held, vendor: VendorContext) -> Making:
+    """The way to a successor."""
+    from remediate_providers.aws.service_making import Making
 
-    def look(self) -> Check:
-        """Dead, alive, or nothing proven."""
-        from remediate_providers.aws.check import CANARY
-        from remediate_providers.aws.failures import AwsError
+    return Making(_ending(held, vendor), vendor, _parts, _replace(held))
 
-        credential = self._held.credential
-        if _left_alone(self._held):
-            return Check(None, reason=CANARY)
-        if credential.kind == SHORT.name:
-            return Check(None, reason=ENDED_BY_ITSELF)
-        alias = credential.public_id or ""
-        self.found = None
-        try:
-            mine = self._aws.me.account
-            if credential.account != mine:
-                return Check(None, reason=steps.foreign(credential, mine).why)
-            user = credential.labels.get("user")
-            self.found = self._iam.find(self._aws, self._iam.BEDROCK, alias, user)
-        except AwsError as error:
-            self._failed = error.status
-            return Check(None, reason=error.reason)
-        saw = "not in the list: deleted"
-        if self.found is not None:
-            saw = f"{self.found.id} of {self.found.user}: {self.found.status}"
-        seen = Evidence(self._iam.LIST, f"{alias}: {saw}", self._vendor.now())
-        return Check(self.found is not None and self.found.active, (seen,))
 
-    def ask(self) -> Asked:
-        """Switch it off."""
-        from remediate_providers.aws.failures import AwsError
+def _parts(made: ServiceCredential, given: Mapping[str, Secret]) -> Mapping[str, Secret] | None:
+    """The key as AWS told it, where it is of the form that is known."""
+    value = given.get("ServiceCredentialSecret")
+    owner = bedrock_keys.owner_of(value.reveal_text()) if value is not None else None
+    if value is None or owner is None or owner.public_id != made.alias:
+        return None
+    return {PART: value}
 
-        if self.found is None:
-            return Asked(status=self._failed, reason=self.look().reason)
-        try:
-            self._iam.deactivate(self._aws, self.found)
-        except AwsError as error:
-            return Asked(accepted=error.doubtful, status=error.status, reason=error.reason)
-        return Asked(accepted=True, data={"user": self.found.user, "credential": self.found.id})
 
-    def step(self, reason: str) -> ManualStep:
-        """How a person ends it."""
-        return _deactivate(self._held, reason)
-
-    def delete(self) -> Outcome:
-        """Delete it, where it is inactive."""
-        from remediate_providers.aws.failures import AwsError
-
-        check = self.look()
-        found = self.found
-        name = self._held.id
-        if found is None:
-            if check.alive is False:
-                return Outcome(Status.UNCHANGED, f"{name} was deleted before", "", check.evidence)
-            return Outcome(self._failed, f"Could not delete {name}", check.reason)
-        if found.active:
-            why = "it is active (again): deactivate it first, and see who needs it"
-            return Outcome(Status.REFUSED, f"Did not delete {name}", why, check.evidence)
-        try:
-            self._iam.delete(self._aws, found)
-        except AwsError as error:
-            if not error.gone:
-                return error.outcome(f"Could not delete {name}")
-        check = self.look()
-        if self.found is None and check.alive is False:
-            return Outcome(Status.DONE, f"Deleted {name}", evidence=check.evidence)
-        reason = check.reason or "the account's list shows it still"
-        return Outcome(Status.UNKNOWN, f"Asked to delete {name}", reason, check.evidence)
+def _has_no_successor(held: Held) -> bool:
+    return _left_alone(held) or held.credential.kind == SHORT.name
 
 
 def _left_alone(held: Held) -> bool:

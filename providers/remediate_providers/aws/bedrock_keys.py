@@ -26,7 +26,7 @@ LONG = Kind(
     "aws-bedrock-api-key",
     "Amazon Bedrock API key (long-term, ABSK…)",
     revoke="api",
-    reissue="manual",
+    reissue="api",
     page=CONSOLE,
     check="api",
 )

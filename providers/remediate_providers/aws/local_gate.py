@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape
 from remediate_providers.aws.local_keys import Keys, Principal, refused_by
 from remediate_providers.aws.local_policy import ALLOWED, decide
 from remediate_providers.aws.local_rotation import NotNowError, Rotations
-from remediate_providers.aws.local_services import MissingError, ServiceCredentials
+from remediate_providers.aws.local_services import FullError, MissingError, ServiceCredentials
 from remediate_providers.aws.local_trail import History, ThrottledError
 
 REGIONS = ("eu-west-1", "us-east-1")
@@ -241,9 +241,17 @@ def _simulate(gate: Gate, call: Call, _who: Principal) -> bytes:
 def _service_credentials(gate: Gate, call: Call, _who: Principal) -> bytes:
     verb = call.operation.removesuffix("s").removesuffix("ServiceSpecificCredential")
     services = gate.services
-    does = {"List": services.listed, "Update": services.update, "Delete": services.delete}[verb]
+    does = {
+        "List": services.listed,
+        "Create": services.create,
+        "Update": services.update,
+        "Delete": services.delete,
+    }[verb]
     try:
         return _xml(call, does(call.asked))
+    except FullError:
+        why = "Cannot exceed quota for ServiceSpecificCredentialsPerUser: 2"
+        raise RefusedError("LimitExceeded", why, 409) from None
     except MissingError:
         raise RefusedError("NoSuchEntity", "No such service-specific credential", 404) from None
 
@@ -258,6 +266,7 @@ def _rotate(gate: Gate, call: Call, _who: Principal) -> bytes:
 
 
 _OWN: dict[str, Callable[[Gate, Call, Principal], bytes]] = {
+    "iam:CreateServiceSpecificCredential": _service_credentials,
     "iam:ListServiceSpecificCredentials": _service_credentials,
     "iam:UpdateServiceSpecificCredential": _service_credentials,
     "iam:DeleteServiceSpecificCredential": _service_credentials,

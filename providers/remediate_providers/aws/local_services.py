@@ -1,4 +1,4 @@
-"""Service-specific credentials for the local AWS, which moto lacks: Bedrock's API keys."""
+"""Service-specific credentials for the local AWS, which moto lacks: Bedrock's API keys, CodeCommit's passwords."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
 from remediate.secret import Secret
 
+BEDROCK = "bedrock.amazonaws.com"
+QUOTA = 2
+PREFIX = "ABSK"
 PAGE = 2
 """Rows a page: few, so that readers have to turn it."""
+
+
+_NAMES = ("ServiceCredentialAlias", "ServiceUserName")
+"""What a key of Bedrock's is called by, and what any other credential is."""
+
+
+class FullError(Exception):
+    """``LimitExceeded``."""
 
 
 class MissingError(Exception):
@@ -29,30 +40,53 @@ class ServiceCredentials:
     rows: dict[str, dict[str, str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def make(self, user: str, service: str = "bedrock.amazonaws.com") -> Secret:
-        """A new one of *user*; its value, which is told this once."""
+    def make(self, user: str, service: str = BEDROCK, days: int | None = None) -> Secret:
+        """A new one of *user*; its key or its password, which is told this once. Raises `FullError`."""
+        return Secret(self._made(user, service, days)[1])
+
+    def create(self, asked: Mapping[str, Any]) -> str:
+        """``CreateServiceSpecificCredential``, in XML. Raises `FullError`."""
+        service, days = str(asked["ServiceName"]), asked.get("CredentialAgeDays")
+        row, value = self._made(str(asked["UserName"]), service, int(days) if days else None)
+        told = "ServiceCredentialSecret" if service == BEDROCK else "ServicePassword"
+        inner = _fields({**row, told: value})
+        return f"<ServiceSpecificCredential>{inner}</ServiceSpecificCredential>"
+
+    def _made(self, user: str, service: str, days: int | None) -> tuple[dict[str, str], str]:
         alias = f"{user}-at-{self.account}"
         with self._lock:
-            number = sum(row["UserName"] == user for row in self.rows.values())
-            if number:
-                alias = f"{user}+{number}-at-{self.account}"
+            mine = [
+                row
+                for row in self.rows.values()
+                if (row["UserName"], row["ServiceName"]) == (user, service)
+            ]
+            if len(mine) >= QUOTA:
+                raise FullError
+            names = {row[name] for row in mine for name in _NAMES if name in row}
+            if alias in names:
+                alias = f"{user}+1-at-{self.account}"
             made = "ACCA" + secrets.token_hex(8).upper()
-            self.rows[made] = {
+            now = datetime.now(UTC)
+            row = {
                 "UserName": user,
                 "Status": "Active",
-                "ServiceCredentialAlias": alias,
-                "CreateDate": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                _NAMES[service != BEDROCK]: alias,
+                "CreateDate": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "ServiceSpecificCredentialId": made,
                 "ServiceName": service,
             }
+            if days:
+                row["ExpirationDate"] = (now + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self.rows[made] = row
+        if service != BEDROCK:
+            return row, base64.b64encode(secrets.token_bytes(32)).decode()
         secret = base64.b64encode(secrets.token_bytes(64)).decode()
-        value = base64.b64encode(f"{alias}:{secret}".encode()).decode()
-        return Secret("ABSK" + value)
+        return row, PREFIX + base64.b64encode(f"{alias}:{secret}".encode()).decode()
 
     def status(self, alias: str) -> str:
         """``Active``, ``Inactive``, or ``deleted``."""
         rows = list(self.rows.values())
-        found = (r["Status"] for r in rows if r["ServiceCredentialAlias"] == alias)
+        found = (r["Status"] for r in rows if alias in [r.get(name) for name in _NAMES])
         return next(found, "deleted")
 
     def listed(self, asked: Mapping[str, Any]) -> str:

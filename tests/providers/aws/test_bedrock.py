@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remediate.clock import parse
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Status
 from remediate.plugins.provider import Found, Held
@@ -21,8 +22,8 @@ from remediate.secret import Secret
 from remediate.testing.faults import ProviderFaults, Scene
 from remediate.testing.providers import ProviderContract
 from remediate.testing.proxy import FaultyLine
-from remediate.testing.surroundings import found
-from remediate_providers.aws import bedrock_keys
+from remediate.testing.surroundings import Answers, found
+from remediate_providers.aws import bedrock_keys, local_services
 from remediate_providers.aws.bedrock import BedrockProvider
 from remediate_providers.aws.bedrock_keys import LONG, PART, SHORT
 from remediate_providers.aws.local import RunningAws
@@ -186,9 +187,62 @@ def test_deleted_only_once_it_is_inactive(aws: RunningAws, context: Context) -> 
     assert PROVIDER.check(held, context()).alive is False
 
 
+def test_a_new_one_lives_as_long_as_the_leaked_one_would(aws: RunningAws, context: Context) -> None:
+    user = f"BedrockAPIKey-{next(_count)}"
+    aws.user(user, allow("bedrock:*"))
+    held = hold(aws.gate.services.make(user, days=30))
+    PROVIDER.revoke([held], context())
+    made = PROVIDER.reissue(held, context())
+    assert made.outcome.status is Status.DONE, made.outcome
+    new = aws.gate.services.rows[str(made.outcome.data["credential"])]
+    assert (new["UserName"], new["Status"]) == (user, "Active")
+    age = parse(new["ExpirationDate"]) - parse(new["CreateDate"])
+    assert age.days == 30
+    assert made.public_id == new["ServiceCredentialAlias"]
+    assert hold(made.values[PART]).credential.public_id == made.public_id
+    assert PROVIDER.confirm(Held(held.credential, dict(made.values)), context()).alive is True
+    assert status(aws, held) == "Inactive", "the leaked one stays as evidence"
+
+
+def test_without_room_nothing_is_deleted_unasked(aws: RunningAws, context: Context) -> None:
+    held = leaked(aws)
+    other = leaked(aws, held.credential.labels["user"])
+    known = PROVIDER.describe(held, context()).known
+    PROVIDER.revoke([held], context(known=known))
+    made = PROVIDER.reissue(held, context(known=known))
+    assert made.outcome.status is Status.MANUAL
+    assert "as many as IAM allows" in made.outcome.reason
+    assert status(aws, held) == "Inactive"
+    made = PROVIDER.reissue(held, context(asks=Answers(yes=True), known=known))
+    assert made.outcome.status is Status.DONE, made.outcome
+    assert known["credential"] not in aws.gate.services.rows
+    assert status(aws, other) == "Active"
+    # The new one was given the leaked one's name, and is not taken for it.
+    assert made.public_id == held.credential.public_id
+    assert PROVIDER.check(held, context(known=known)).alive is False
+    assert PROVIDER.delete(held, context(known=known)).status is Status.UNCHANGED
+    assert aws.gate.services.rows[str(made.outcome.data["credential"])]["Status"] == "Active"
+
+
+def test_a_value_in_a_form_that_is_not_known_is_not_handed_out(
+    aws: RunningAws, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = leaked(aws)
+    before = dict(aws.gate.services.rows)
+    monkeypatch.setattr(local_services, "PREFIX", "ABSX")
+    made = PROVIDER.reissue(held, context())
+    assert made.outcome.status is Status.MANUAL
+    assert not made.values
+    assert aws.gate.services.rows == before, "nobody could use it: it is deleted again"
+
+
 def test_a_new_one_is_taken_in_only_if_it_fits(aws: RunningAws, context: Context) -> None:
     held = leaked(aws)
-    step = PROVIDER.reissue(held, context()).outcome.manual
+    nobody = aws.environment_of(aws.user(f"bedrock-reader-{next(_count)}", allow(
+        "iam:ListServiceSpecificCredentials")))  # fmt: skip
+    made = PROVIDER.reissue(held, context(nobody))
+    assert "iam:CreateServiceSpecificCredential" in made.outcome.reason
+    step = made.outcome.manual
     assert step is not None
     assert step.takes_value
     new = aws.gate.services.make(held.credential.labels["user"])
@@ -261,14 +315,20 @@ class TestBedrockFaults(ProviderFaults):
 
     @contextlib.contextmanager
     def scene(self) -> Iterator[Scene]:
-        yield Scene(BedrockProvider(), self.aws, self.line, leaked(self.aws), self.context)
+        self.leaked_key = leaked(self.aws)
+        yield Scene(BedrockProvider(), self.aws, self.line, self.leaked_key, self.context)
         self.line.arm(None)
 
     def dead(self, running: Any, held: Held) -> bool:
         return status(running, held) != "Active"
 
     def living(self, running: Any) -> int:
-        return 0
+        mine = self.leaked_key.credential
+        return sum(
+            row["UserName"] == mine.labels["user"]
+            and row["ServiceCredentialAlias"] != mine.public_id
+            for row in running.gate.services.rows.values()
+        )
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="needs the source tree, not the wheel")
@@ -279,4 +339,5 @@ def test_the_policy_on_the_page_is_enough(
     held = leaked(aws)
     vendor = context(responder(*json.loads(text)["Action"]))
     assert PROVIDER.revoke([held], vendor)[held.id].status is Status.DONE
+    assert PROVIDER.reissue(held, vendor).outcome.status is Status.DONE
     assert PROVIDER.delete(held, vendor).status is Status.DONE
