@@ -149,7 +149,7 @@ def triage(held: Held, since: str | None, vendor: VendorContext) -> Facts:
         for event in trail.events
         if event.name in FOOTHOLDS and not event.error and judge.reasons(event)
     ]
-    _saw(trail, key_id, notes)
+    saw(trail, key_id, notes)
     footholds += _new_at_the_user(aws, key_id, judge.since, trail, notes)
     notes.known["footholds"] = footholds
     if judge.since is not None:
@@ -164,7 +164,13 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
         notes.unknown["events"] = CANARY
         return notes.facts()
     key_id = held.credential.public_id or ""
-    trail = history(Aws.responder(vendor), key_id, vendor)
+    return evidence(history(Aws.responder(vendor), key_id, vendor), key_id, since, vendor, notes)
+
+
+def evidence(
+    trail: Trail, whose: str, since: str | None, vendor: VendorContext, notes: Notes
+) -> Facts:
+    """The events of *trail* as the record has them, judged, and what it can't hold."""
     judge = Judge(trail.events, since)
     exposed = [(event, judge.reasons(event)) for event in trail.events if judge.exposed(event)]
     shown = sorted(exposed, key=lambda pair: not pair[1])[:MOST_EVENTS]
@@ -183,7 +189,7 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
         }
         for event, why in sorted(shown, key=lambda pair: pair[0].at)
     ]
-    _saw(trail, key_id, notes)
+    saw(trail, whose, notes)
     if not trail.readable:
         notes.unknown["events"] = "CloudTrail could not be read in any Region: no evidence"
         return notes.facts()
@@ -261,11 +267,12 @@ def _new_elsewhere(aws: Aws, since: datetime, notes: Notes) -> None:
         notes.known[f"new_{name}"] = new
 
 
-def _saw(trail: Trail, key_id: str, notes: Notes) -> None:
+def saw(trail: Trail, whose: str, notes: Notes) -> None:
+    """Note what CloudTrail was asked, and what it could not tell."""
     if trail.readable:
         notes.saw(
             LOOKUP,
-            f"{count(len(trail.events), 'event')} of {key_id} in {count(len(trail.regions), 'Region')}, last 90 days",
+            f"{count(len(trail.events), 'event')} of {whose} in {count(len(trail.regions), 'Region')}, last 90 days",
         )
     notes.unknown.update(trail.unknown)
 

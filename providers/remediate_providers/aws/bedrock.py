@@ -48,6 +48,28 @@ class BedrockProvider:
         """Its status in the account's list; nothing can be told of a short-term one."""
         return _ending(held, vendor).look()
 
+    def preserve(self, held: Held, vendor: VendorContext) -> Facts:
+        """The user's keys, credentials, policies, groups and password, as they are now."""
+        from remediate_providers.aws import service_evidence
+
+        return service_evidence.preserve(_ending(held, vendor), vendor)
+
+    def triage(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
+        """What came up at the user since the leak; for a short-term key, what its signer made."""
+        from remediate_providers.aws import abuse, service_evidence
+
+        if held.credential.kind == SHORT.name:
+            return abuse.triage(held, since, vendor)
+        return service_evidence.triage(_ending(held, vendor), since, vendor)
+
+    def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
+        """What was called with it, from CloudTrail; for a short-term key, what its signer called."""
+        from remediate_providers.aws import abuse, service_evidence
+
+        if held.credential.kind == SHORT.name:
+            return abuse.investigate(held, since, vendor)
+        return service_evidence.investigate(_ending(held, vendor), since, vendor)
+
     def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:
         """Inactive; for a short-term one, the sessions of its signer denied."""
         ends = end_all(

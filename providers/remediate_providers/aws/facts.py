@@ -97,7 +97,7 @@ def describe(held: Held, vendor: VendorContext) -> Facts:
     if user is None:
         notes.unknown["user"] = notes.unknown.get("last_used", "AWS did not say")
         return notes.facts()
-    _inventory(user, aws, notes)
+    inventory(user, aws, notes)
     if me is not None:
         _reach(user, aws, notes)
     return notes.facts()
@@ -116,8 +116,8 @@ def preserve(held: Held, vendor: VendorContext) -> Facts:
     if user is None:
         notes.unknown["user"] = notes.unknown.get("last_used", "AWS did not say")
         return notes.facts()
-    _inventory(user, aws, notes)
-    _password(user, aws, notes)
+    inventory(user, aws, notes)
+    password(user, aws, notes)
     return notes.facts()
 
 
@@ -152,7 +152,7 @@ def _used(key_id: str, aws: Aws, notes: Notes) -> str | None:
     return used.user
 
 
-def _inventory(user: str, aws: Aws, notes: Notes) -> None:
+def inventory(user: str, aws: Aws, notes: Notes) -> None:
     """The user's keys, policies and groups."""
     notes.known |= {"user": user, "owner": user}
     keys = notes.ask("keys", lambda: iam.keys_of(aws, user))
@@ -171,7 +171,7 @@ def _inventory(user: str, aws: Aws, notes: Notes) -> None:
             notes.saw("iam:ListAttachedUserPolicies", f"AWS has attached {quarantine}")
 
 
-def _password(user: str, aws: Aws, notes: Notes) -> None:
+def password(user: str, aws: Aws, notes: Notes) -> None:
     """Whether the user may also sign in to the console, and with what second factor."""
     try:
         profile = aws.call("iam", "GetLoginProfile", UserName=user).get("LoginProfile") or {}

@@ -68,8 +68,8 @@ def find(
     return found[0] if found else None
 
 
-def of_user(aws: Aws, user: str, service: str) -> list[ServiceCredential]:
-    """All of *user*'s for *service*, of whatever status. Raises `AwsError`."""
+def of_user(aws: Aws, user: str, service: str | None) -> list[ServiceCredential]:
+    """All of *user*'s for *service* (None: for any), of whatever status. Raises `AwsError`."""
     return [_credential(row) for row in _rows(aws, ServiceName=service, UserName=user)]
 
 

@@ -60,6 +60,10 @@ class Event:
     read_only: bool
     asked: Mapping[str, Any] = field(repr=False)
     answered: Mapping[str, Any] = field(repr=False)
+    credential: str = ""
+    """The service-specific credential or bearer token that it was made with, where the event names one."""
+    key_id: str = ""
+    """The access key that signed it, where the event names one."""
 
     @property
     def what(self) -> str:
@@ -81,14 +85,14 @@ class Trail:
         return bool(self.regions)
 
 
-def history(aws: Aws, key_id: str, vendor: VendorContext) -> Trail:
-    """Every event of the last 90 days that *key_id* signed."""
+def history(aws: Aws, whose: str, vendor: VendorContext, by: str = "AccessKeyId") -> Trail:
+    """Every event of the last 90 days that the access key *whose* signed; *by*: ``Username``, a user's."""
     unknown: dict[str, str] = {}
     regions = enabled(aws, unknown)
     start = parse(vendor.now()) - RETENTION
     vendor.progress(f"reading CloudTrail of {count(len(regions), 'Region')}")
     with ThreadPoolExecutor(min(REGIONS_AT_A_TIME, len(regions))) as pool:
-        answers = pool.map(lambda region: _region(aws, key_id, region, start, vendor), regions)
+        answers = pool.map(lambda region: _region(aws, (by, whose), region, start, vendor), regions)
     events: list[Event] = []
     read: list[str] = []
     for region, (found, problem) in zip(regions, answers, strict=True):
@@ -131,7 +135,7 @@ def enabled(aws: Aws, unknown: dict[str, str]) -> list[str]:
 
 
 def _region(
-    aws: Aws, key_id: str, region: str, start: datetime, vendor: VendorContext
+    aws: Aws, of: tuple[str, str], region: str, start: datetime, vendor: VendorContext
 ) -> tuple[list[Event], str]:
     """One Region's events, and why they are not all."""
     patience = Patience.of(vendor)
@@ -145,7 +149,7 @@ def _region(
                 "cloudtrail",
                 "LookupEvents",
                 region=region,
-                LookupAttributes=[{"AttributeKey": "AccessKeyId", "AttributeValue": key_id}],
+                LookupAttributes=[{"AttributeKey": of[0], "AttributeValue": of[1]}],
                 StartTime=start,
                 NextToken=token,
             )
@@ -184,6 +188,8 @@ def _event(row: Mapping[str, Any], region: str) -> Event:
         read_only=str(row.get("ReadOnly", record.get("readOnly"))).lower() == "true",
         asked=_mapping(record.get("requestParameters")),
         answered=_mapping(record.get("responseElements")),
+        credential=str(identity.get("credentialId") or ""),
+        key_id=str(identity.get("accessKeyId") or ""),
     )
 
 

@@ -288,6 +288,78 @@ def test_a_short_term_one_of_a_long_lived_signer_is_a_step(
     assert signer in outcome.reason
 
 
+def called(aws: RunningAws, user: str, service: str, operation: str, **other: Any) -> None:
+    """A call as CloudTrail has it that was made with a bearer token."""
+    identity = {
+        "type": "IAMUser",
+        "userName": user,
+        "arn": f"arn:aws:iam::{aws.account}:user/{user}",
+    }
+    aws.gate.history.add(
+        service=service,
+        operation=operation,
+        region=other.get("region", "eu-west-1"),
+        identity={**identity, **other.get("identity", {})},
+        address="198.51.100.7",
+        agent="python-requests",
+        asked={},
+    )
+
+
+def test_what_dies_with_it_is_written_down(aws: RunningAws, context: Context) -> None:
+    held = leaked(aws)
+    known = PROVIDER.preserve(held, context()).known
+    user = held.credential.labels["user"]
+    assert known["user"] == user
+    assert len(known["keys"]) == 1, "it has an access key, too"
+    assert known["policies"]["inline"] == ["work"]
+    assert [one["service"] for one in known["service_credentials"]] == ["bedrock.amazonaws.com"]
+    assert "console_password_since" in known
+
+
+def test_calls_with_it_are_found_in_every_region_and_another_credential_s_are_not(
+    aws: RunningAws, context: Context
+) -> None:
+    held = leaked(aws)
+    user = held.credential.labels["user"]
+    row = next(r for r in aws.gate.services.rows.values() if r["UserName"] == user)
+    called(aws, user, "bedrock", "InvokeModel")
+    called(aws, user, "bedrock", "Converse", region="us-east-1",
+           identity={"credentialId": row["ServiceSpecificCredentialId"]})  # fmt: skip
+    called(aws, user, "bedrock", "InvokeModel", identity={"credentialId": "ACCA" + "Z" * 16})
+    called(aws, user, "s3", "ListBuckets", identity={"accessKeyId": key_id("AKIA", aws.account)})
+    facts = PROVIDER.investigate(held, None, context())
+    assert [e["what"] for e in facts.known["events"]] == ["bedrock:InvokeModel", "bedrock:Converse"]
+    assert facts.known["other_calls"] == 2
+    assert [e["why"] for e in facts.known["events"] if e["suspicious"]]
+    assert set(facts.known["regions"]) == {"eu-west-1", "us-east-1"}
+    assert "2 other calls" in facts.unknown["which credential made a call"]
+    assert "no evidence kept" in facts.unknown["events more than 90 days back"]
+
+
+def test_no_right_to_read_is_no_evidence_never_no_abuse(
+    aws: RunningAws, context: Context, responder: Callable[..., Mapping[str, str]]
+) -> None:
+    mine = responder("iam:ListServiceSpecificCredentials", "iam:ListAccessKeys")
+    held = leaked(aws)
+    facts = PROVIDER.investigate(held, None, context(mine))
+    assert "events" not in facts.known
+    assert "no evidence" in facts.unknown["events"]
+    triaged = PROVIDER.triage(held, "2026-01-02T03:04:05Z", context(mine))
+    assert "no evidence" in triaged.unknown["footholds"]
+
+
+def test_what_the_user_made_since_is_a_foothold(aws: RunningAws, context: Context) -> None:
+    held = leaked(aws)
+    user = held.credential.labels["user"]
+    assert PROVIDER.triage(held, "2026-01-02T03:04:05Z", context()).known["footholds"] == []
+    called(aws, user, "iam", "CreateAccessKey", region="us-east-1")
+    facts = PROVIDER.triage(held, "2026-01-02T03:04:05Z", context())
+    (sign,) = facts.known["footholds"]
+    assert sign["what"] == "iam:CreateAccessKey"
+    assert [one["what"] for one in facts.known["new_credentials"]] == ["access key"]
+
+
 class TestBedrock(ProviderContract):
     make = BedrockProvider
 
@@ -338,6 +410,8 @@ def test_the_policy_on_the_page_is_enough(
     text = PAGE.read_text().split("```json")[1].split("```")[0]
     held = leaked(aws)
     vendor = context(responder(*json.loads(text)["Action"]))
+    assert not PROVIDER.preserve(held, vendor).unknown
+    assert "events" in PROVIDER.investigate(held, None, vendor).known
     assert PROVIDER.revoke([held], vendor)[held.id].status is Status.DONE
     assert PROVIDER.reissue(held, vendor).outcome.status is Status.DONE
     assert PROVIDER.delete(held, vendor).status is Status.DONE
