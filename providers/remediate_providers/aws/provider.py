@@ -9,6 +9,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.lists import Inventory
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Kind, Missing, Reissued
+from remediate.plugins.standing import Standing
 from remediate.secret import Secret
 from remediate_providers.aws.identify import identify, missing
 from remediate_providers.aws.keys import KINDS
@@ -20,6 +21,9 @@ class AwsProvider:
     """Access keys of IAM users, from identification to deletion. docs/providers/aws.md says how."""
 
     name = "aws"
+    how = (
+        "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or sign in: aws sso login"
+    )
     kinds: Sequence[Kind] = KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -103,6 +107,12 @@ class AwsProvider:
         from remediate_providers.aws import delete
 
         return delete.delete(held, vendor)
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """Who it is, and what IAM would allow it on every resource."""
+        from remediate_providers.aws import standing
+
+        return standing.standing(vendor)
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """The long-lived values that the responder's own credentials come from."""

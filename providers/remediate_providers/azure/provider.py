@@ -9,6 +9,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
+from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
 from remediate_providers.azure import facts, secrets, server
 from remediate_providers.ending import end_all
@@ -18,6 +19,7 @@ class AzureProvider:
     """Secrets of application registrations, through Microsoft Graph."""
 
     name = server.PROVIDER
+    how = server.HOW
     kinds: Sequence[Kind] = server.KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -67,6 +69,20 @@ class AzureProvider:
     def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
         """Sign-ins as the application, and what it changed."""
         return facts.investigate(held, since, vendor)
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """What is needed; what there is is told to nobody before it is used."""
+        return (
+            not_asked(
+                (
+                    "take secrets away and make new ones",
+                    "Application.ReadWrite.OwnedBy for applications that yours owns, else Application.ReadWrite.All",
+                ),
+                ("see what was done with one", "AuditLog.Read.All"),
+            )
+            if self.responder_values(vendor)
+            else None
+        )
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """``AZURE_CLIENT_SECRET``, ``AZURE_ACCESS_TOKEN``."""

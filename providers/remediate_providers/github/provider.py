@@ -9,6 +9,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.lists import Inventory
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
+from remediate.plugins.standing import Standing
 from remediate.secret import Secret
 from remediate_providers.github import (
     evidence,
@@ -27,6 +28,7 @@ class GitHubProvider(MadeByHand):
     """Personal access tokens of both sorts, OAuth tokens, and the tokens of GitHub Apps."""
 
     name = tokens.PROVIDER
+    how = responder.HOW
     kinds: Sequence[Kind] = tokens.KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -68,6 +70,12 @@ class GitHubProvider(MadeByHand):
     def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
         """Organisations' audit logs by the token's hash."""
         return evidence.investigate(held, since, vendor)
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """Whose the token is, and its scopes."""
+        from remediate_providers.github import standing
+
+        return standing.standing(vendor)
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """``GITHUB_TOKEN``, ``GH_TOKEN``, what ``gh auth token`` prints."""

@@ -8,12 +8,13 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
+from remediate.plugins.standing import Standing
 from remediate.secret import Secret
 from remediate_providers.ending import end_all
 from remediate_providers.gitlab import accept, evidence, facts, reissue, tokens
 from remediate_providers.gitlab.probe import look
 from remediate_providers.gitlab.revoke import Ending
-from remediate_providers.gitlab.server import Api, responder
+from remediate_providers.gitlab.server import HOW, Api, responder
 from remediate_providers.rest import NO_VALUE
 
 
@@ -21,6 +22,7 @@ class GitLabProvider:
     """Access tokens of people, projects and groups; runner, deploy and trigger tokens."""
 
     name = tokens.PROVIDER
+    how = HOW
     kinds: Sequence[Kind] = tokens.KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -76,6 +78,12 @@ class GitLabProvider:
     def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
         """Last use, its owner's events, the audit log where there is one."""
         return evidence.investigate(held, since, vendor)
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """Its scopes and its end."""
+        from remediate_providers.gitlab import standing
+
+        return standing.standing(vendor)
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """``GITLAB_TOKEN`` or ``GITLAB_ACCESS_TOKEN``."""

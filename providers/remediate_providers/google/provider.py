@@ -8,6 +8,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
+from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
 from remediate_providers.ending import end_all
 from remediate_providers.google import facts, keys, lifecycle, server
@@ -17,6 +18,7 @@ class GoogleProvider:
     """Keys of service accounts: disabled first, deleted after the investigation, made anew by upload."""
 
     name = keys.PROVIDER
+    how = server.HOW
     kinds: Sequence[Kind] = keys.KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -68,6 +70,20 @@ class GoogleProvider:
     def delete(self, held: Held, vendor: VendorContext) -> Outcome:
         """Delete what was only disabled."""
         return lifecycle.delete(held, vendor)
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """What is needed; what there is is told to nobody before it is used."""
+        return (
+            not_asked(
+                ("disable, make and delete keys", "Service Account Key Admin on the account"),
+                (
+                    "see what was done with one",
+                    "Private Logs Viewer and Activity Analysis Viewer on the project",
+                ),
+            )
+            if self.responder_values(vendor)
+            else None
+        )
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """Application default credentials, or a token in the environment."""

@@ -9,9 +9,10 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Reissued
+from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
 from remediate_providers.kubernetes import tokens
-from remediate_providers.kubernetes.cluster import Cluster, ClusterError, own_tokens
+from remediate_providers.kubernetes.cluster import HOW, Cluster, ClusterError, own_tokens
 from remediate_providers.kubernetes.look import NO_VALUE, look
 from remediate_providers.kubernetes.tokens import Claims
 
@@ -20,6 +21,7 @@ class KubernetesProvider:
     """Tokens of service accounts. lightkube is imported when a cluster is asked, and is an extra."""
 
     name = tokens.NAME
+    how = HOW
     kinds = tokens.KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -106,6 +108,18 @@ class KubernetesProvider:
             f"it for the service account {owner}"
         )
         return Facts(unknown={"events": reason})
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """What is needed; what there is is told to nobody before it is used."""
+        return (
+            not_asked(
+                ("end tokens", "get and delete on secrets"),
+                ("make new ones", "get and create on secrets"),
+                ("see whether one lives", "create on tokenreviews"),
+            )
+            if self.responder_values(vendor)
+            else None
+        )
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """See `remediate.plugins.provider.NamesResponder`."""

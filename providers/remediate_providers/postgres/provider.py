@@ -8,6 +8,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Reissued
+from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
 from remediate_providers.postgres import kinds
 
@@ -16,6 +17,7 @@ class PostgresProvider:
     """Passwords of roles. psycopg is imported when a server is asked, and is an extra."""
 
     name = kinds.NAME
+    how = "set PGSERVICE, or PGUSER with ~/.pgpass, to a role that may alter others"
     kinds = kinds.KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -96,6 +98,20 @@ class PostgresProvider:
             "role in its log (log_connections), or in pgaudit's"
         )
         return Facts(unknown={"events": reason})
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """What is needed; what there is is told to nobody before it is used."""
+        return (
+            not_asked(
+                (
+                    "give a role another password",
+                    "a superuser, or CREATEROLE and ADMIN OPTION on the role",
+                ),
+                ("end its sessions", "membership in the role or in pg_signal_backend"),
+            )
+            if self.responder_values(vendor)
+            else None
+        )
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """See `remediate.plugins.provider.NamesResponder`."""

@@ -10,6 +10,7 @@ from remediate.plugins.by_hand import MadeByHand
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
+from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
 from remediate_providers.ending import end_all
 from remediate_providers.rest import NO_VALUE, text_of
@@ -22,6 +23,7 @@ class SlackProvider(MadeByHand):
     """Tokens by call; webhooks, and everything new, by the exact page."""
 
     name = tokens.PROVIDER
+    how = "set SLACK_TOKEN to a user token of yours with the scope admin"
     kinds: Sequence[Kind] = tokens.KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -101,6 +103,17 @@ class SlackProvider(MadeByHand):
     def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
         """Its owner's log-ins, where the workspace keeps them."""
         return evidence.investigate(held, since, vendor)
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """What is needed; what there is is told to nobody before it is used."""
+        return (
+            not_asked(
+                ("end leaked tokens", "nothing: each ends itself"),
+                ("read access logs", "the scope admin"),
+            )
+            if self.responder_values(vendor)
+            else None
+        )
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """``SLACK_TOKEN``."""

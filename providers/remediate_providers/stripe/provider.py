@@ -8,6 +8,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Reissued
+from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
 from remediate_providers.stripe import accept, evidence, facts, kinds, revoke, triage
 from remediate_providers.stripe.probe import look
@@ -21,6 +22,7 @@ class StripeProvider:
     """
 
     name = kinds.NAME
+    how = "set STRIPE_API_KEY to a key of yours, of the mode (live or test) of the leaked one"
     kinds = kinds.KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -85,6 +87,20 @@ class StripeProvider:
     def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
         """See `remediate.plugins.provider.Investigates`."""
         return evidence.investigate(held, since, vendor)
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """What is needed; what there is is told to nobody before it is used."""
+        return (
+            not_asked(
+                ("see what was done with a key", "a secret key of the same mode"),
+                (
+                    "end keys and make new ones",
+                    "an account with managed keys, a private preview of Stripe's",
+                ),
+            )
+            if self.responder_values(vendor)
+            else None
+        )
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """See `remediate.plugins.provider.NamesResponder`."""

@@ -8,16 +8,18 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Reissued
+from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
 from remediate_providers.vault import facts, kinds, reissue, revoke
 from remediate_providers.vault.look import look
-from remediate_providers.vault.server import Api, NoServerError, Responder
+from remediate_providers.vault.server import HOW, Api, NoServerError, Responder
 
 
 class VaultProvider:
     """Service tokens by the server's own calls; batch and recovery tokens by hand."""
 
     name = kinds.NAME
+    how = HOW
     kinds = kinds.KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -80,6 +82,18 @@ class VaultProvider:
             " (the accessor stands there as an HMAC: sys/audit-hash)"
         )
         return Facts(unknown={"events": reason})
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """What is needed; what there is is told to nobody before it is used."""
+        return (
+            not_asked(
+                ("end tokens", "update on auth/token/revoke-accessor"),
+                ("make new ones", "update on auth/token/create or create-orphan"),
+                ("put new values", "read, create and update on MOUNT/data/PATH"),
+            )
+            if self.responder_values(vendor)
+            else None
+        )
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """See `remediate.plugins.provider.NamesResponder`."""

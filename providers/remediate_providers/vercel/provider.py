@@ -8,6 +8,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
+from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
 from remediate_providers.ending import end_all
 from remediate_providers.rest import NO_VALUE
@@ -18,6 +19,7 @@ class VercelProvider:
     """Tokens that end themselves, and are made anew where the responder is the same user."""
 
     name = server.PROVIDER
+    how = server.HOW
     kinds: Sequence[Kind] = server.KINDS
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
@@ -65,6 +67,14 @@ class VercelProvider:
     def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
         """Last use, and what its owner did since."""
         return facts.investigate(held, since, vendor)
+
+    def standing(self, vendor: VendorContext) -> Standing | None:
+        """What is needed; what there is is told to nobody before it is used."""
+        return (
+            not_asked(("end and make tokens, write variables", "full account access"))
+            if self.responder_values(vendor)
+            else None
+        )
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """``VERCEL_TOKEN``."""
