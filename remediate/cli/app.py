@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import typer
 
 from remediate.cli import options as o
-from remediate.cli.hardening import harden
 from remediate.errors import Error, ExitStatus, InterruptedRunError, UsageError, unforeseen
+from remediate.hardening import harden
 from remediate.passing import clear_dead
 
 #: Command to (module of `remediate.cli`, function); the order is that of ``--help``.

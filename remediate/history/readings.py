@@ -104,6 +104,11 @@ class Reader:
         self._apart = _ESCAPES if brittle else _ESCAPES[:1]
 
     @property
+    def secrets(self) -> tuple[Wanted, ...]:
+        """What is looked for."""
+        return (*self._plain, *self._keys)
+
+    @property
     def kinds(self) -> int:
         """How many readings there are of each secret."""
         return 7 * len(self._plain) + 5 * len(self._keys)
@@ -180,14 +185,14 @@ class _Search:
             if needle not in known
         }
         told = self.allowance.told
-        for kind, inner in within(text, self.allowance, whole=depth == 0):
+        for kind, inner, sound in within(text, self.allowance, whole=depth == 0):
             if nested == _NESTED:
                 self.allowance.bounds[f"it lies more than {_NESTED} archives deep"] = None
                 break
             before = len(told)
             self.look(inner, f"{outer}{kind}+", 0, nested + 1)
             # Encoded and quoted, or with something undone in it that only looked like an escape.
-            if depth and kind in _UNCHECKED:
+            if depth and not sound:
                 del told[before:]
         if depth == _DEPTH:
             if self._goes_on(text):
@@ -214,8 +219,6 @@ class _Search:
 
 
 _PRINTED = re.compile(rb"[\t\r\n -~]{16,}")
-#: Containers that hold no checksum of their members.
-_UNCHECKED = ("tar", "sqlite")
 
 
 def _squeezed(text: bytes) -> bytes:

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 _PIECE = 1 << 20
 #: Bytes that may come out of one object in all.
@@ -76,8 +76,17 @@ class Allowance:
         return self.work >= 0
 
 
-def within(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[tuple[str, bytes]]:
-    """(kind, content) of everything packed in *text*.
+class Inner(NamedTuple):
+    """Something that was packed in a text."""
+
+    kind: str
+    content: bytes
+    sound: bool
+    """Whether a checksum or its own end vouches for it; else a slip further out may have damaged it."""
+
+
+def within(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[Inner]:
+    """Everything packed in *text*.
 
     Archives are opened wherever they begin: what was encoded has other text around it. *whole*: the
     text is a file or a member of one, so that what begins it is an archive and what can't be read
@@ -134,21 +143,22 @@ _WHOLE: tuple[tuple[str, bytes, Callable[[bytes], bytes]], ...] = (
 )
 
 
-def _streams(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, bytes]]:
+def _streams(text: bytes, allowance: Allowance, whole: bool) -> Iterator[Inner]:
     for kind, magic, make in _STREAMS:
         at = text.find(magic)
         end = -1
-        row = b""
+        row, sound = b"", True
         while at >= 0:
             content, used, fault = _stream(make, text, at, allowance)
             if fault and whole and at == 0 and len(content) >= _TELLING:
                 allowance.told.append(f"{kind}: {fault}")
             if content:
-                yield kind, content
+                yield Inner(kind, content, not fault)
             # Streams in a row are one text: a secret may begin in one and end in another.
+            sound = not fault and (sound or at != end)
             row = row + content if at == end else content
             if at == end:
-                yield kind, row
+                yield Inner(kind, row, sound)
             row = row[-_SEAM:]
             end = at + used
             at = text.find(magic, at + (1 if fault else used))
@@ -196,7 +206,7 @@ def _slowly(engine: Any, text: bytes) -> Iterator[bytes]:
         return
 
 
-def _zip(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, bytes]]:
+def _zip(text: bytes, allowance: Allowance, whole: bool) -> Iterator[Inner]:
     if whole and (text.startswith(b"PK") or text.rfind(b"PK\5\6") >= len(text) - 66_000):
         try:
             with zipfile.ZipFile(io.BytesIO(text)) as archive:
@@ -210,9 +220,9 @@ def _zip(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, 
         encrypted = text[at + 6 : at + 7] and text[at + 6] & 1
         if text[at + 8 : at + 10] == b"\x08\0" and not encrypted:
             name, extra = (int.from_bytes(text[at + n : at + n + 2], "little") for n in (26, 28))
-            content, _, _ = _stream(_raw, text, at + 30 + name + extra, allowance)
+            content, _, fault = _stream(_raw, text, at + 30 + name + extra, allowance)
             if content:
-                yield "zip", content
+                yield Inner("zip", content, not fault)
         at = text.find(b"PK\3\4", at + 4)
 
 
@@ -220,7 +230,7 @@ def _raw() -> Any:
     return zlib.decompressobj(-15)
 
 
-def _members(archive: zipfile.ZipFile, allowance: Allowance) -> Iterator[tuple[str, bytes]]:
+def _members(archive: zipfile.ZipFile, allowance: Allowance) -> Iterator[Inner]:
     sealed = damaged = 0
     for member in archive.infolist():
         if member.flag_bits & 1:
@@ -237,14 +247,14 @@ def _members(archive: zipfile.ZipFile, allowance: Allowance) -> Iterator[tuple[s
         except (NotImplementedError, ValueError, RuntimeError):
             damaged += 1
         if out.tell():
-            yield "zip", out.getvalue()
+            yield Inner("zip", out.getvalue(), sound=True)
     if sealed:
         allowance.told.append(f"zip: {sealed} of its members are encrypted")
     if damaged:
         allowance.told.append(f"zip: {damaged} of its members can't be read")
 
 
-def _tars(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, bytes]]:
+def _tars(text: bytes, allowance: Allowance, whole: bool) -> Iterator[Inner]:
     at = text.find(_USTAR)
     file = io.BytesIO(text)
     while at >= 0:
@@ -270,7 +280,7 @@ def _is_header(block: bytes) -> bool:
 
 def _tar(
     file: io.BytesIO, start: int, size: int, allowance: Allowance, told: list[str]
-) -> Generator[tuple[str, bytes], None, int]:
+) -> Generator[Inner, None, int]:
     """What the archive that begins at *start* of *file*'s *size* bytes holds; returns its end."""
     end = start + 512
     names = []
@@ -287,14 +297,15 @@ def _tar(
                         break
                     content = archive.extractfile(member)
                     assert content is not None
-                    yield "tar", content.read()
+                    yield Inner("tar", content.read(), sound=False)
             # tarfile ends without a word where what should be a header is none.
             if archive.offset > size or _at(file, archive.offset).strip(b"\0"):
                 told.append("tar: it is damaged or breaks off")
     except (tarfile.TarError, ValueError, OSError, EOFError, OverflowError):
         told.append("tar: it is damaged or breaks off")
     if names:
-        yield "tar", "\n".join(names).encode("utf-8", "surrogateescape")
+        names_text = "\n".join(names).encode("utf-8", "surrogateescape")
+        yield Inner("tar", names_text, sound=False)
     return min(end, size)
 
 
@@ -306,7 +317,7 @@ def _at(file: io.BytesIO, offset: int) -> bytes:
 _SQLITE = b"SQLite format 3\0"
 
 
-def _databases(text: bytes, allowance: Allowance, whole: bool) -> Iterator[tuple[str, bytes]]:
+def _databases(text: bytes, allowance: Allowance, whole: bool) -> Iterator[Inner]:
     at = text.find(_SQLITE)
     while at >= 0:
         first = whole and at == 0
@@ -339,7 +350,7 @@ def _image(text: bytes, at: int) -> bytes:
     return text[at : at + (size or (len(text) - at) // page * page)]
 
 
-def _sqlite(text: bytes, allowance: Allowance, told: list[str]) -> Iterator[tuple[str, bytes]]:
+def _sqlite(text: bytes, allowance: Allowance, told: list[str]) -> Iterator[Inner]:
     # A database in WAL mode can't be opened from memory; the mode says nothing of what is in it.
     image = text[:18] + b"\1\1" + text[20:]
     try:
@@ -352,7 +363,7 @@ def _sqlite(text: bytes, allowance: Allowance, told: list[str]) -> Iterator[tupl
             ).fetchall()
             for (name,) in tables:
                 quoted = name.decode("utf-8", "replace").replace('"', '""')
-                yield "sqlite", b"\n".join(_values(database, quoted, allowance))
+                yield Inner("sqlite", b"\n".join(_values(database, quoted, allowance)), sound=False)
     except (sqlite3.Error, ValueError, OverflowError, MemoryError):
         told.append("sqlite: it is damaged")
 

@@ -16,7 +16,8 @@ from remediate.history import git
 from remediate.history.model import Needle, Scope, Verdict
 from remediate.history.rehearse import rehearse
 from remediate.history.repo import open_repo
-from remediate.history.verify import _Names, verify, verify_rehearsal
+from remediate.history.reread import Names
+from remediate.history.verify import verify, verify_rehearsal
 
 if TYPE_CHECKING:
     from tests.history.conftest import Lab
@@ -206,7 +207,7 @@ _FILES = st.dictionaries(
 
 @given(st.lists(_FILES, max_size=12))
 def test_names_of_many_trees_are_each_seen(versions: list[dict[str, bytes]]) -> None:
-    names = _Names()
+    names = Names()
     seen: set[bytes] = set()
     for files in versions:
         content = b"".join(b"100644 %s\0%s" % (k.encode(), v) for k, v in sorted(files.items()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import io
 import json
@@ -128,6 +129,17 @@ def test_an_encoded_archive_is_opened_wherever_it_begins() -> None:
     closed: list[str] = []
     reader.find(base64.b64encode(archive[:1500]) + b"\n" + database[:900].hex().encode(), closed)
     assert not closed
+
+
+def test_what_is_no_escape_makes_no_broken_archive() -> None:
+    """Undone, its bytes are a damaged stream with the beginning of an archive in it."""
+    archive = _tarred(b"\\u0041 %41 &#65; =3D" + b"x" * 3000)
+    closed: list[str] = []
+    packed = gzip.compress(archive, compresslevel=0)
+    assert not Reader([wanted("n", TOKEN)]).find(packed, closed)
+    assert not closed
+    Reader([wanted("n", TOKEN)]).find(packed[:2000], closed)
+    assert closed == ["gzip: it breaks off", "tar: it is damaged or breaks off"]
 
 
 def test_a_bound_that_is_met_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

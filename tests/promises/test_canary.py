@@ -249,7 +249,7 @@ def test_memory_stays_out_of_core_dumps() -> None:
     """PR_GET_DUMPABLE is 3 (prctl(2))."""
     program = (
         "import ctypes, resource\n"
-        "from remediate.cli.hardening import harden\n"
+        "from remediate.hardening import harden\n"
         "resource.setrlimit(resource.RLIMIT_CORE, (4096, resource.RLIM_INFINITY))\n"
         "harden()\n"
         "print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\n"
