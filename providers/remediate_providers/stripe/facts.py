@@ -58,7 +58,7 @@ def webhook_endpoints(
         as_json(
             {
                 "id": text_of(item, "id"),
-                "url": _without_query(text_of(item, "url")),
+                "url": without_query(text_of(item, "url")),
                 "status": text_of(item, "status"),
                 "created": when(item),
                 "application": text_of(item, "application"),
@@ -133,7 +133,7 @@ def _nothing_to_ask(held: Held) -> str:
     return "" if token_of(held) is not None else NO_VALUE
 
 
-def _without_query(url: str | None) -> str | None:
+def without_query(url: str | None) -> str | None:
     """An endpoint's address as it may be shown: its query and its user may hold a secret."""
     if url is None:
         return None

@@ -18,6 +18,7 @@ from remediate_providers.loopback import Reply, Request
 from remediate_providers.stripe.local_state import DAY, LocalKey, State, moment, since
 
 KEYS = "/v2/iam/api_keys"
+_WEBHOOKS = "/v1/webhook_endpoints"
 _CREATE = frozenset(
     {"type", "name", "note", "permissions", "connect_permissions", "expires_at", "public_key"}
 )
@@ -86,6 +87,13 @@ class Answers:
         account = self._acting_on(request)
         key = self._bearer(request)
         state = self.state
+        if request.path.startswith(f"{_WEBHOOKS}/") or (request.method, request.path) == (
+            "POST",
+            _WEBHOOKS,
+        ):
+            if key is not None and key.permissions:
+                raise StripeError(403, "The provided key does not have the required permissions.")
+            return self._endpoint(request)
         if request.method != "GET":
             raise StripeError(404, f"Unrecognized request URL ({request.method}: {request.path}).")
         if request.path == "/v1/account":
@@ -115,6 +123,27 @@ class Answers:
         wanted = request.query.get("types[]", ())
         items = [item for item in items if not wanted or item.get("type") in wanted]
         return _page_v1(request, since(items, request.first("created[gte]")))
+
+    def _endpoint(self, request: Request) -> Reply:
+        """One webhook endpoint: made, looked at, changed, deleted."""
+        state = self.state
+        if request.path == _WEBHOOKS:
+            form = request.form()
+            if not form.get("url") or "enabled_events[0]" not in form:
+                raise StripeError(400, "Missing required param: url or enabled_events.")
+            made = state.add_endpoint(form, request.headers.get("idempotency-key", ""))
+            return Reply(200, made)
+        name = unquote(request.path.removeprefix(f"{_WEBHOOKS}/"))
+        found = next((one for one in state.webhooks if one["id"] == name), None)
+        if found is None:
+            raise StripeError(404, f"No such webhook endpoint: '{name}'", code="resource_missing")
+        if request.method == "DELETE":
+            with state.lock:
+                state.webhooks.remove(found)
+            return Reply(200, {"id": name, "object": "webhook_endpoint", "deleted": True})
+        if request.method == "POST" and (change := request.form().get("disabled")):
+            found["status"] = "disabled" if change == "true" else "enabled"
+        return Reply(200, found)
 
     # -- managed keys ----------------------------------------------------------------------------
 

@@ -91,6 +91,11 @@ class State:
         """Idempotency key to the id that was made with it."""
         old = time.time() - 400 * DAY
         self.webhooks: list[dict[str, Any]] = [self._webhook("https://shop.example/hooks", old)]
+        self.endpoints_made: dict[str, dict[str, Any]] = {}
+        """Idempotency key to the answer that it was given, the secret within."""
+        self.secrets: dict[str, Secret] = {}
+        """Webhook endpoint to its signing secret, which no later call shows."""
+        self.secrets[self.webhooks[0]["id"]] = Secret(f"whsec_{random_text(32)}")
         self.payouts: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.external_accounts = [
@@ -216,8 +221,32 @@ class State:
             "status": "enabled",
             "enabled_events": ["charge.succeeded"],
             "application": None,
+            "api_version": None,
+            "description": None,
+            "livemode": self.live,
+            "metadata": {},
             "created": int(when),
         }
+
+    def add_endpoint(self, form: Mapping[str, str], key: str) -> dict[str, Any]:
+        """A new endpoint; its secret is in this one answer. The same answer for the same idempotency *key*."""
+        with self.lock:
+            if key and key in self.endpoints_made:
+                return self.endpoints_made[key]
+            made = self._webhook(form["url"], time.time())
+            made |= {
+                "enabled_events": [v for k, v in form.items() if k.startswith("enabled_events[")],
+                "api_version": form.get("api_version"),
+                "description": form.get("description"),
+                "application": f"ca_{random_text(24)}" if form.get("connect") == "true" else None,
+                "metadata": {k[9:-1]: v for k, v in form.items() if k.startswith("metadata[")},
+            }
+            self.webhooks.insert(0, made)
+            self.secrets[made["id"]] = Secret(f"whsec_{random_text(32)}")
+            shown = {**made, "secret": self.secrets[made["id"]].reveal_text()}
+            if key:
+                self.endpoints_made[key] = shown
+            return shown
 
 
 def moment(seconds: float) -> str:

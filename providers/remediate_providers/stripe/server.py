@@ -94,8 +94,10 @@ class Api:
         context: str = "",
         query: Query | None = None,
         json: object | None = None,
+        form: Mapping[str, str] | None = None,
         version: str = "",
         idempotency: str = "",
+        repeat: bool | None = None,
     ) -> Answer:
         """Ask with patience, as `Http.ask`; again after a lost answer where *idempotency* allows it.
 
@@ -112,9 +114,10 @@ class Api:
             method,
             f"{self.server.api}{path}{'?' if pairs else ''}{pairs}",
             patience=self.patience,
-            repeat=True if idempotency else None,
+            repeat=True if idempotency else repeat,
             headers=headers,
             json=json,
+            form=form,
         )
 
     def refusal(self, answer: Answer | HttpError) -> str:

@@ -66,6 +66,21 @@ def stray(server: Server, held: Held, name: str) -> ManualStep:
     )
 
 
+def stray_endpoint(server: Server, held: Held, name: str) -> ManualStep:
+    """Look for an endpoint that may have been made when its answer was lost."""
+    return ManualStep(
+        id=f"stray-{_name(held)}",
+        title=f"Look for a webhook endpoint with the metadata remediate = {name} and delete it",
+        why="The answer to its making was lost, and the list of endpoints could not be read since.",
+        url=_page(server, held),
+        instructions=(
+            f"If an endpoint has the metadata remediate = {name}: … > Delete",
+            "Then: remediate resume",
+        ),
+        check="remediate makes a new endpoint with another name",
+    )
+
+
 def _roll(held: Held) -> tuple[str, ...]:
     if held.credential.kind == WEBHOOK:
         return (
