@@ -22,8 +22,8 @@ def identify(found: Sequence[Found]) -> list[Identified]:
     """
     ids = [(f, kind) for f in found if (kind := keys.kind_of_id(_text(f))) is not None]
     secrets = [f for f in found if keys.looks_secret(_text(f))]
-    pairs = _pairs([one for one, _ in ids], secrets)
-    return [_credential(one, kind, pairs.get(one.fingerprint)) for one, kind in ids]
+    together = pairs([one for one, _ in ids], secrets)
+    return [_credential(one, kind, together.get(one.fingerprint)) for one, kind in ids]
 
 
 def missing(found: Sequence[Found]) -> list[Missing]:
@@ -40,7 +40,7 @@ def _text(found: Found) -> str:
     return found.value.reveal_text()
 
 
-def _pairs(ids: Sequence[Found], secrets: Sequence[Found]) -> dict[str, Found]:
+def pairs(ids: Sequence[Found], secrets: Sequence[Found]) -> dict[str, Found]:
     """Fingerprint of an id to its secret: the nearest first, each used once."""
     ways = sorted(
         (distance, one.fingerprint, other.fingerprint)
@@ -50,14 +50,14 @@ def _pairs(ids: Sequence[Found], secrets: Sequence[Found]) -> dict[str, Found]:
     )
     by_fingerprint = {secret.fingerprint: secret for secret in secrets}
     taken: set[str] = set()
-    pairs: dict[str, Found] = {}
+    together: dict[str, Found] = {}
     for _, one_name, other_name in ways:
-        if one_name not in pairs and other_name not in taken:
-            pairs[one_name] = by_fingerprint[other_name]
+        if one_name not in together and other_name not in taken:
+            together[one_name] = by_fingerprint[other_name]
             taken.add(other_name)
     if len(ids) == len(secrets) == 1 and _nowhere(ids[0], secrets[0]):
-        pairs[ids[0].fingerprint] = secrets[0]
-    return pairs
+        together[ids[0].fingerprint] = secrets[0]
+    return together
 
 
 def _distance(one: Found, other: Found) -> tuple[int, int] | None:
