@@ -1,19 +1,25 @@
-"""Writes commands.md from the command line itself: run it from the repository's root.
+"""Writes the reference out of the code: run it from the repository's root.
 
 python docs/reference.py
+
+commands.md, events.md and record-json.md are whole pages; in exit-codes.md and policy.md only what stands between
+two marks is made. man/remediate.1 is the same as commands.md, for man.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
+import reference_man
+import reference_tables
 from typer.main import get_command
 
 from remediate.cli.app import build
 
-PAGE = Path(__file__).resolve().parent / "commands.md"
+DOCS = Path(__file__).resolve().parent
 _HEAD = """\
 # Commands
 
@@ -22,10 +28,36 @@ Made from the code by `python docs/reference.py`; a test holds it to what `--hel
 """
 
 
-def page() -> str:
-    """The whole page."""
-    commands: dict[str, Any] = getattr(get_command(build()), "commands", {})
-    return "\n".join([_HEAD, *(_section(name, one) for name, one in commands.items())])
+def pages() -> dict[Path, str]:
+    """Every file that is made, and what has to stand in it."""
+    found: dict[str, Any] = getattr(get_command(build()), "commands", {})
+    tables = reference_tables
+    codes = {
+        "codes": tables.exit_codes(),
+        "first": tables.precedence(),
+        "errors": tables.error_codes(),
+    }
+    return {
+        DOCS / "commands.md": "\n".join([_HEAD, *(_section(n, one) for n, one in found.items())]),
+        DOCS / "events.md": tables.events_page(),
+        DOCS / "record-json.md": tables.record_page(),
+        DOCS / "exit-codes.md": _filled(DOCS / "exit-codes.md", codes),
+        DOCS / "policy.md": _filled(DOCS / "policy.md", {"keys": tables.policy_keys()}),
+        DOCS.parent / "man" / "remediate.1": reference_man.man_page(found),
+    }
+
+
+def _filled(page: Path, parts: dict[str, str]) -> str:
+    """The page with each part between its marks. Raises ValueError where a mark is missing."""
+    text = page.read_text("utf-8")
+    for name, made in parts.items():
+        mark = rf"(<!-- made: {name} -->\n).*?(<!-- end -->)"
+        text, number = re.subn(
+            mark, lambda m, made=made: f"{m[1]}\n{made}\n\n{m[2]}", text, flags=re.DOTALL
+        )
+        if number != 1:
+            raise ValueError(f"{page.name} has no place for {name}")
+    return text
 
 
 def _section(name: str, command: Any) -> str:
@@ -54,4 +86,6 @@ def _metavar(param: Any) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for path, text in pages().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")

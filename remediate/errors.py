@@ -30,6 +30,56 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
+#: What each code means, and what to do then: for the docs and the man page.
+MEANINGS: dict[ExitStatus, tuple[str, str]] = {
+    ExitStatus.DONE: (
+        "All that was asked is done, and nothing was found in the scopes asked for.",
+        "Nothing.",
+    ),
+    ExitStatus.BUG: (
+        "A bug in remediate.",
+        (
+            "Please report the line on the screen; it names the place, and holds no secret. Everything done so far "
+            "is in the journal: `remediate resume`."
+        ),
+    ),
+    ExitStatus.USAGE: (
+        (
+            "Bad usage, or a report or policy that can't be read. The message has file, line and what was expected. "
+            "Also a question that nobody could answer: it names the option."
+        ),
+        "Correct it, run the same again.",
+    ),
+    ExitStatus.MANUAL: (
+        "Done as far as possible. Manual steps or waiting approvals are left, and listed.",
+        "Do them, then `remediate resume`.",
+    ),
+    ExitStatus.REMNANTS: (
+        "Remnants were found, or part of the repository could not be read.",
+        "The record names each one and why.",
+    ),
+    ExitStatus.VENDOR: (
+        "A vendor refused, or could not be reached, for something that was wanted.",
+        "The message names the missing permission where the vendor told. Then `remediate resume`.",
+    ),
+    ExitStatus.REPOSITORY: (
+        "The repository is not in a state to be rewritten.",
+        "The message says which state, and how to mend it.",
+    ),
+    ExitStatus.DECLINED: (
+        "You said no.",
+        "Nothing more was done. What was done before is in the record.",
+    ),
+    ExitStatus.TAMPERED: (
+        "The journal is not what this installation wrote: a row was changed or is missing.",
+        "Nothing is done with it. Keep its folder as evidence: `remediate log --check` names what does not fit.",
+    ),
+    ExitStatus.INTERRUPTED: (
+        "Interrupted (Ctrl-C or SIGTERM).",
+        "`remediate resume` goes on.",
+    ),
+}
+
 #: Where several apply, the first of these is the one that is told.
 PRECEDENCE: tuple[ExitStatus, ...] = (
     ExitStatus.BUG,

@@ -16,14 +16,128 @@ class Event:
     """Something that happened. As JSON it is one line: ``{"event": name, **data}``."""
 
     name: str
-    """``incident``, ``stage``, ``effect``, ``fact``, ``progress``, ``preview``, ``manual``,
-    ``advice``, ``verified``, ``error``."""
+    """One of `EVENTS`."""
     data: Mapping[str, Json] = field(default_factory=dict)
 
     def line(self) -> dict[str, Json]:
         """As a line of ``--json`` has it."""
         return {"event": self.name, **self.data}
 
+
+@dataclass(frozen=True)
+class Described:
+    """An event that there is, for whoever reads the stream."""
+
+    means: str
+    fields: Mapping[str, tuple[str, str]]
+    """Field to its type (in JSON's words, ``or null``) and what it holds."""
+    optional: frozenset[str] = frozenset()
+    """Fields that are not in every such event."""
+
+
+EVENTS: Mapping[str, Described] = {
+    "version": Described(
+        "The first one.", {"schema": ("string", f"``{SCHEMA}``; it changes where a field goes.")}
+    ),
+    "incident": Described(
+        "The incident was opened, or an open one is gone on with.",
+        {"id": ("string", "Its id."), "resumed": ("boolean", "Whether it had been opened before.")},
+    ),
+    "stage": Described(
+        "A stage began, ended, or was left out.",
+        {
+            "name": ("string", "``assess``, ``contain``, ``clean`` …"),
+            "title": ("string", "What it does, for people."),
+            "status": ("string", "``started``, ``done``, ``waiting``, ``failed`` or ``skipped``."),
+            "summary": ("string", "How it ended; not with ``started`` and ``skipped``."),
+            "reason": ("string", "With ``skipped``: why."),
+        },
+        frozenset({"summary", "reason"}),
+    ),
+    "effect": Described(
+        "Something outside of remediate was changed, or could not be.",
+        {
+            "stage": ("string or null", "The stage that wanted it."),
+            "action": ("string", "``revoke``, ``reissue``, ``store``, ``apply``, ``push`` …"),
+            "subject": ("string", "What it was done to: a credential's id, a store, a ref."),
+            "status": (
+                "string",
+                "``done``, ``unchanged``, ``manual``, ``refused``, ``unreachable``, ``unknown`` or ``skipped``.",
+            ),
+            "summary": ("string", "One sentence."),
+            "reason": ("string", "Why not, where it is not done; else empty."),
+        },
+    ),
+    "progress": Described(
+        "A long step goes on; four times a second at most.",
+        {
+            "step": ("string", "What is done."),
+            "done": ("integer", "How much of it."),
+            "total": ("integer or null", "Of how much, where that is known."),
+        },
+    ),
+    "preview": Described(
+        "The rewrite was rehearsed: this is what will be applied.",
+        {
+            "commits": ("integer", "Commits that are reachable from any ref."),
+            "rewritten": ("integer", "Those of them that get a new id."),
+            "blobs": ("integer", "Files' contents that change."),
+            "refs": ("list", "Each ref that moves: ``name``, ``old``, ``new``, ``renamed``."),
+        },
+    ),
+    "verified": Described(
+        "It was looked for what is left.",
+        {
+            "when": ("string", "``after-purge``, ``after-push`` or ``new-value``."),
+            "clean": ("boolean", "Whether nothing was found and everything could be read."),
+            "remnants": ("integer", "How many places still hold a secret."),
+            "unreadable": ("integer", "How many could not be read; not with ``new-value``."),
+        },
+        frozenset({"unreadable"}),
+    ),
+    "manual": Described(
+        "A person has to do something.",
+        {
+            "id": ("string", "Its name for ``resume --value``."),
+            "title": ("string", "One line, an order."),
+            "why": ("string", "Why remediate can't."),
+            "url": ("string or null", "The exact page."),
+            "instructions": ("list", "What to do there, in order."),
+            "check": ("string", "What is looked at afterwards, to see that it was done."),
+            "takes_value": ("boolean", "Whether it yields a new value to be handed in."),
+            "owner": ("string or null", "Who can do it, where it is somebody else."),
+        },
+    ),
+    "advice": Described(
+        "Something worth doing that nothing hangs on.", {"text": ("string", "A sentence.")}
+    ),
+    "error": Described(
+        "Something stopped the run, or a stage of it.",
+        {"error": ("object", "``code``, ``message`` and ``hint``.")},
+    ),
+    "demo": Described(
+        "Only in the demo: its vendors are up.",
+        {"folder": ("string", "Where it plays."), "vendors": ("list", "Their names.")},
+    ),
+    "person": Described(
+        "Only in the demo: it played a person's part.",
+        {"did": ("string", "Which manual step."), "at": ("string or null", "Its page.")},
+    ),
+    "finished": Described(
+        "The last one, also where the run failed.",
+        {
+            "status": (
+                "string",
+                "``clean``, ``partial``, ``manual``, ``remnants``, ``refused``, ``interrupted`` or ``failed``.",
+            ),
+            "exit": ("integer", "The exit code."),
+            "incident": ("string or null", "Its id."),
+            "record": ("string or null", "The path of record.json."),
+            "manual": ("list", "The manual steps that are left; each as in ``manual``."),
+        },
+    ),
+}
+"""Every event there is, in the order in which a reader meets them."""
 
 Listener: TypeAlias = Callable[[Event], None]
 

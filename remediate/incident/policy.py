@@ -31,19 +31,24 @@ class CredentialPolicy:
     match: str = ""
     """A provider, a kind, or a fingerprint (12 digits of it or more)."""
     strategy: Literal["revoke-first", "replace-first"] = "revoke-first"
+    """Which comes first. With `replace-first` the old one dies when the new one works."""
     stores: tuple[str, ...] = ()
+    """Where the new value goes."""
     deploy: tuple[str, ...] = ()
     """A command and its arguments, run in the repository's root after the stores."""
     check: tuple[str, ...] = ()
+    """A command that exits 0 where the new value works. Without it: our own check."""
     delete: Literal["after-investigate", "never"] = "after-investigate"
+    """When what was only disabled is deleted for good."""
     insist: bool = False
-    """Act although the owner is not known to be ours, or the value is not in this repository."""
+    """Act although the owner is not known to be ours, or the value is not in this repository; and replace
+    it though it is short, a word, or in very many places."""
     use_leaked: bool = True
     """Whether the leaked credential may be used on itself: read-only, or to revoke itself."""
     provider: str = ""
     """Who acts for it, where that is another than the one that knows its kind."""
     options: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
-    """What that provider is told: the table's ``with``, by name."""
+    """What that provider is told, by name: see its page."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +56,30 @@ class Policy:
     """The whole policy; the defaults where there is no file."""
 
     severity: Severity = "high"
+    """How bad it is, for the record and the notification."""
     approve: tuple[str, ...] = ()
+    """Stages that wait for a second person."""
     signers: str = "allowed_signers"
+    """Who may approve: a list in ssh-keygen's own format, relative to the policy's folder."""
     max_revocations: int = 20
+    """More credentials in one run: stop with 3 and say how to go on."""
     notify: str = ""
     """Where the address of the webhook for the notification is kept: ``keyring:SERVICE#USER``."""
     credentials: tuple[CredentialPolicy, ...] = ()
     replacement: str = "REMOVED-{kind}"
+    """What stands in a secret's place: letters, digits, _ . - and {kind}."""
     paths: tuple[str, ...] = ()
+    """Known and read; the rewrite looks everywhere all the same."""
     keep_backup_hours: int = 30 * 24
+    """How long the encrypted backup is kept: h, d or w."""
     remote: str = "origin"
+    """The remote that is published to."""
     mirrors: tuple[str, ...] = ()
     """Further remotes of the clone that get the same."""
     lift_protection: bool = True
+    """Whether what is in the push's way on its host is lifted for it, and put back."""
     ci: Literal["pause", "run"] = "pause"
+    """What the push would set off: pause it and put it back, or run it."""
     source: str | None = None
     """The file that it was read from."""
     digest: str | None = field(default=None, compare=False)

@@ -23,6 +23,7 @@ from remediate.errors import (
     RepositoryError,
     UsageError,
 )
+from remediate.incident.events import EVENTS
 from remediate.record.json_record import to_json
 
 VALUE = "a-value-of-" + "some-length-" + "8f14e45f"
@@ -70,6 +71,27 @@ def by_command(place: Place, *words: str | Path, env: Mapping[str, str]) -> list
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+_TYPES = {
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+    "list": list | tuple,
+    "object": Mapping,
+    "null": type(None),
+}
+
+
+def fits(line: Mapping[str, object]) -> None:
+    """Holds *line* to what docs/events.md says of it."""
+    told = EVENTS[str(line["event"])]
+    fields = {name: value for name, value in line.items() if name != "event"}
+    assert set(fields) <= set(told.fields) and set(told.fields) - told.optional <= set(fields), line
+    for name, value in fields.items():
+        kinds = told.fields[name][0].split(" or ")
+        assert any(isinstance(value, _TYPES[kind]) for kind in kinds), (line["event"], name, value)
+        assert not (isinstance(value, bool) and "boolean" not in kinds), (line["event"], name)
+
+
 def shape(line: Mapping[str, object]) -> tuple[object, ...]:
     return (line["event"], line.get("name"), line.get("status"), tuple(sorted(line)))
 
@@ -78,6 +100,8 @@ def test_the_events_are_those_of_the_command_line(place: Place, tmp_path: Path) 
     twin = tmp_path / "twin"
     subprocess.run(["cp", "-a", place.repo, twin], check=True)
     told = [event.line() for event in place.open(home=tmp_path / "one").run(place.report)]
+    for line in told:
+        fits(line)
     there = Place(twin, place.report, place.key)
     words = ("run", place.report, "--yes", "--offline", "--no-push", "--key-file", place.key)
     lines = by_command(there, *words, env={"REMEDIATE_HOME": str(tmp_path / "two")})
@@ -115,7 +139,10 @@ def test_no_secret_is_in_an_event(fixtures: Path, acme: Path, tmp_path: Path) ->
     key.write_text("a key of thirty-two characters..\n")
     repo = Repository(acme, yes=True, offline=True, push=False, key_file=key)
     report = fixtures / "reports" / "gitleaks.json"
-    told = [repr(event) for event in repo.run(report)]
+    told = []
+    for event in repo.run(report):
+        fits(event.line())
+        told.append(repr(event))
     assert len(told) > 10
     text = "\n".join(told).encode()
     values = [entry["Secret"].encode() for entry in json.loads(report.read_bytes())]
