@@ -20,7 +20,7 @@ from remediate.history.remotenames import rename, renamed
 from remediate.history.repo import Repo
 
 #: Refs that hosts make themselves and, as a rule, let nobody push to: tried, but apart from the rest.
-_HOSTS_OWN = re.compile(
+HOSTS_OWN = re.compile(
     r"refs/(pull|pull-requests|merge-requests|changes|keep-around|pipelines|environments)/"
 )
 
@@ -128,7 +128,7 @@ def plan_push(repo: Repo, rehearsal: Rehearsal, name: str, clean: Clean = bytes)
                 unknown.append(RemoteRef(names[ref], oid))
         elif oid in rehearsal.objects:
             change = RefChange(ref, oid, rehearsal.objects[oid])
-            (host_refs if _HOSTS_OWN.match(ref) else refs).append(change)
+            (host_refs if HOSTS_OWN.match(ref) else refs).append(change)
         elif oid in new:
             done.append(ref)
         elif oid in doomed:

@@ -80,6 +80,8 @@ class Policy:
     """Whether what is in the push's way on its host is lifted for it, and put back."""
     ci: Literal["pause", "run"] = "pause"
     """What the push would set off: pause it and put it back, or run it."""
+    clean_up: bool = True
+    """Whether the host is told to drop what it keeps of the old history, where that is safe."""
     source: str | None = None
     """The file that it was read from."""
     digest: str | None = field(default=None, compare=False)
@@ -264,6 +266,7 @@ def parse(data: bytes, name: str) -> Policy:
         mirrors=publish.strings("mirrors"),
         lift_protection=publish.take("lift_protection", bool, True),
         ci=publish.choice("ci", ("pause", "run"), "pause"),
+        clean_up=publish.take("clean_up", bool, True),
         source=name,
     )
     for read in (incident, history, publish):

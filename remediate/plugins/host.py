@@ -8,7 +8,7 @@ given hold no user info. It never journals and keeps no state: what it changes c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -148,6 +148,8 @@ class SupportCase:
     """LFS objects that nothing names any more, by their SHA-256."""
     served: Sequence[str] = ()
     """Old commits that are still handed out by id."""
+    blobs: Sequence[str] = ()
+    """Blobs that held a secret, old ids; not all of them where there are very many."""
 
 
 @runtime_checkable
@@ -156,4 +158,68 @@ class HasSupport(Protocol):
 
     def support(self, case: SupportCase) -> ManualStep:
         """The request, ready to be sent: where to, and the text with exactly what they ask for."""
+        ...
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One thing on the host, beside git, that may hold what was taken out of the history."""
+
+    kind: str
+    """What it is one of, for people, plural: ``workflow runs``. A key of `Copies.how`."""
+    url: str
+    """Its page."""
+    commit: str | None = None
+    """The old commit that it was made from; None where nobody can tell what is in it."""
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What a host's API shows of them."""
+
+    found: Sequence[Copy]
+    how: Mapping[str, str]
+    """Kind to how one looks into it and takes it away, one sentence."""
+    unknown: Mapping[str, str]
+    """Kind to why the host would not tell, with the page where a person sees them."""
+
+
+@runtime_checkable
+class KeepsCopies(Protocol):
+    """Makes copies of what is pushed: CI logs and artifacts, releases, packages, pages, deployments."""
+
+    def copies(
+        self, url: str, old: Collection[str], refs: Sequence[str], vendor: VendorContext
+    ) -> Copies:
+        """Those that were made from one of the commits *old*, or belong to one of *refs*, or of which
+        nobody can tell. Read-only; never raises `remediate.errors.VendorError`.
+        """
+        ...
+
+    def wiki(self, address: str) -> str:
+        """The address of the wiki's own git repository, from the repository's, user info and all."""
+        ...
+
+
+@runtime_checkable
+class Sweeps(Protocol):
+    """Can drop, by call, the old objects that it keeps for itself once no ref of ours leads there.
+
+    It does so by a rewrite of its own over all refs, which drops signatures: it is asked only where
+    that moves nothing that was published. Object ids are sent, never a secret.
+    """
+
+    settle: float
+    """Seconds that have to pass between `collect` and `prune`, for younger objects are kept."""
+
+    def sweep(self, url: str, blobs: Sequence[str], vendor: VendorContext) -> Outcome:
+        """Take *blobs* (old ids) out of everything that it keeps. Safe to repeat; can't be undone."""
+        ...
+
+    def collect(self, url: str, vendor: VendorContext) -> Outcome:
+        """Start to collect garbage. Safe to repeat."""
+        ...
+
+    def prune(self, url: str, vendor: VendorContext) -> Outcome:
+        """Drop what nothing reaches any more. Safe to repeat."""
         ...

@@ -25,6 +25,10 @@ _VERBS = {
     "put-back": "put back",
     "close-alert": "close",
     "remove-by-id": "see whether old commits are gone from",
+    "remove-copy": "remove the copy at",
+    "sweep": "have old blobs dropped by",
+    "collect": "have garbage collected by",
+    "prune": "have unreachable objects dropped by",
     "notify": "send the notification to",
     "approve": "have a second person approve",
 }

@@ -8,7 +8,7 @@ watching, until they are gone.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from remediate.clock import utc_now
@@ -17,6 +17,7 @@ from remediate.history import remote
 from remediate.history.byid import ById, choose, still_served
 from remediate.history.commitmap import first_changed
 from remediate.history.model import Rehearsal, Verdict
+from remediate.history.publish import HOSTS_OWN, PushPlan
 from remediate.history.remote import verify_remote
 from remediate.history.repo import Repo
 from remediate.history.verify import verify
@@ -28,10 +29,14 @@ from remediate.model import Json
 from remediate.plugins.host import ClosesAlerts, HasSupport, ServesById, SupportCase
 from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
 from remediate.stages import hosting
+from remediate.stages.copies import look_beside_git
+from remediate.stages.sweeping import Swept, blobs
 from remediate.stages.verdicts import joined, verdict_data
 from remediate.wording import bent, count
 
 TOPIC = "by-id"
+_BLOBS = 50
+"""So many old blobs are named in a support's text."""
 
 
 def verify_remotes(run: Run, names: Sequence[str]) -> None:
@@ -63,14 +68,32 @@ def verify_remotes(run: Run, names: Sequence[str]) -> None:
     )
 
 
-def aftermath(run: Run, names: Sequence[str], rehearsal: Rehearsal) -> str:
-    """Look for old commits by id, close alerts, ready the support's text; what is still to come."""
+def aftermath(
+    run: Run, plans: Mapping[str, PushPlan], rehearsal: Rehearsal, swept: Mapping[str, Swept]
+) -> str:
+    """Look for old commits by id, close alerts, ready the support's text; what is still to come.
+
+    *plans*: what was pushed, by remote; *swept*: how far each host's own clean-up is.
+    """
+    for name in plans:
+        look_beside_git(run, name, hosting.host_of(run, name), rehearsal)
     if run.state.verified["after-push"].get("clean") is not True:
         # The refs come first: what they lead to is served by id for sure.
-        return ""
-    later = [said for name in names if (said := _by_id(run, name, rehearsal))]
-    _close_alerts(run, names)
+        kept = [_kept_by_host(run, plan, rehearsal, swept.get(n)) for n, plan in plans.items()]
+        return "; ".join(said for said in kept if said)
+    later = [said for n in plans if (said := _by_id(run, n, rehearsal, swept.get(n)))]
+    _close_alerts(run, list(plans))
     return "; ".join(later)
+
+
+def _kept_by_host(run: Run, plan: PushPlan, rehearsal: Rehearsal, swept: Swept | None) -> str:
+    """For a remote whose own refs may lead to the secret, while ours do not any more."""
+    kept = [ref.name for ref in (*plan.host_refs, *plan.unknown) if HOSTS_OWN.match(ref.name)]
+    if not kept or swept is None:
+        return ""
+    said = f"{plan.url} has refs of its own ({kept[0]}) that may lead to the old history"
+    ids, first, _ = old_ids(run.repo, run.state, rehearsal)
+    return _ask_host(run, plan.remote, plan.url, said, first, rehearsal, swept, served=ids)
 
 
 def old_ids(repo: Repo, state: State, rehearsal: Rehearsal) -> tuple[list[str], list[str], int]:
@@ -95,7 +118,7 @@ def _at_remote(name: str) -> str:
     return name
 
 
-def _by_id(run: Run, name: str, rehearsal: Rehearsal) -> str:
+def _by_id(run: Run, name: str, rehearsal: Rehearsal, swept: Swept | None) -> str:
     ids, first, unasked = old_ids(run.repo, run.state, rehearsal)
     if not ids:
         return ""
@@ -123,7 +146,7 @@ def _by_id(run: Run, name: str, rehearsal: Rehearsal) -> str:
     before = run.knows(f"{TOPIC} {name}")
     if before is None or before.known != known:
         run.learn(f"{TOPIC} {name}", Facts(known, evidence=evidence))
-    return _still(run, name, shown, found, first, sorted(rehearsal.lfs))
+    return _still(run, name, shown, found, first, rehearsal, swept)
 
 
 def _and_by_the_host(run: Run, name: str, found: ById) -> ById:
@@ -140,9 +163,14 @@ def _and_by_the_host(run: Run, name: str, found: ById) -> ById:
 
 
 def _still(
-    run: Run, name: str, shown: str, found: ById, first: Sequence[str], orphans: Sequence[str]
+    run: Run,
+    name: str,
+    shown: str,
+    found: ById,
+    first: Sequence[str],
+    rehearsal: Rehearsal,
+    swept: Swept | None,
 ) -> str:
-    hosted = hosting.host_of(run, name)
     key = f"remove-by-id/{name}"
     if not found.served:
         if key in run.state.effects:
@@ -154,14 +182,53 @@ def _still(
         f"{bent(len(found.served), 'id')} "
         f"({found.served[0][:12]}…)"
     )
+    return _ask_host(run, name, shown, said, first, rehearsal, swept, served=found.served)
+
+
+def _ask_host(
+    run: Run,
+    name: str,
+    shown: str,
+    said: str,
+    first: Sequence[str],
+    rehearsal: Rehearsal,
+    swept: Swept | None,
+    *,
+    served: Sequence[str],
+) -> str:
+    """What is to be done about *said*: nothing while the host is at it, else by its support or people."""
+    if swept is not None and swept.pending:
+        return f"{said}; {swept.pending}"
+    hosted = hosting.host_of(run, name)
     if hosted is None or not isinstance(hosted.host, HasSupport):
         run.advise(
             f"{said}. On the server, once everybody has a new clone: git reflog expire --expire=now "
             "--all && git gc --prune=now — then: remediate resume"
         )
         return said
+    case = SupportCase(
+        hosted.url,
+        _pulls(run, name),
+        tuple(first[:20]),
+        tuple(sorted(rehearsal.lfs)),
+        tuple(served),
+        tuple(blobs(run, rehearsal)[:_BLOBS]),
+    )
+    why_not = f"; by call: {swept.why_not}" if swept is not None and swept.why_not else ""
+    outcome = Outcome(
+        Status.MANUAL,
+        f"Old commits are still served by {shown}",
+        reason=said + why_not,
+        manual=hosted.host.support(case),
+    )
+    run.effect("remove-by-id", shown, lambda: outcome, key=f"remove-by-id/{name}")
+    return said
+
+
+def _pulls(run: Run, name: str) -> int:
+    """How many pull requests' refs lead to old commits, as far as the push or the host told."""
     facts = run.knows(hosting.topic(run, name))
-    pulls = [
+    kept = [
         e
         for e in run.state.effects.values()
         if e.action == "push"
@@ -170,15 +237,7 @@ def _still(
         and not e.outcome.status.settled
     ]
     known = facts.known.get("pulls") if facts is not None else None
-    number = len(pulls) or (len(known) if isinstance(known, list | tuple) else 0)
-    step = hosted.host.support(
-        SupportCase(hosted.url, number, tuple(first[:20]), tuple(orphans), found.served)
-    )
-    outcome = Outcome(
-        Status.MANUAL, f"Old commits are still served by {shown}", reason=said, manual=step
-    )
-    run.effect("remove-by-id", shown, lambda: outcome, key=key)
-    return said
+    return len(kept) or (len(known) if isinstance(known, list | tuple) else 0)
 
 
 def _close_alerts(run: Run, names: Sequence[str]) -> None:

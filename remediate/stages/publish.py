@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from remediate.clock import utc_now
 from remediate.errors import DeclinedError
 from remediate.history import remote
 from remediate.history.edits import Clean
 from remediate.history.lfs import push_lfs
 from remediate.history.matcher import cleaner
-from remediate.history.publish import PushedRef, PushPlan, plan_push, push
-from remediate.history.remote import Cause
+from remediate.history.publish import HOSTS_OWN, PushPlan, plan_push, push
 from remediate.history.snapshot import keep_remote
 from remediate.incident.home import private_folder
 from remediate.incident.run import Run
 from remediate.model import ManualStep
 from remediate.plugins.host import Change
-from remediate.plugins.outcome import Evidence, Outcome, Status
-from remediate.stages import hosting, rounds
+from remediate.plugins.outcome import Outcome, Status
+from remediate.stages import hosting, pushed, rounds
 from remediate.stages.aftermath import aftermath, verify_remotes
 from remediate.stages.hosting import Hosted
 from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.newvalues import found_again, look_for_new_values
 from remediate.stages.remotes import published_to
+from remediate.stages.sweeping import Swept, sweep, sweeps
 from remediate.wording import bent, count
 
 _PLANNED: weakref.WeakKeyDictionary[Run, dict[str, PushPlan]] = weakref.WeakKeyDictionary()
@@ -41,16 +39,21 @@ def act(run: Run) -> Result:
     if not names:
         return Result(DONE, "this clone has no remote: nothing to publish")
     rehearsal = rounds.together(run)
-    pushed = 0
+    arrived = 0
+    plans: dict[str, PushPlan] = {}
+    swept: dict[str, Swept] = {}
     if not run.options.offline:
         hosting.supersede(run)
     if rehearsal is not None:
         planned = _PLANNED.pop(run, {})
         for name in names:
-            plan = planned.get(name) or plan_push(run.repo, rehearsal, name, _clean(run))
-            pushed += _publish(run, plan)
+            plans[name] = planned.get(name) or plan_push(run.repo, rehearsal, name, _clean(run))
+            number, whole = _publish(run, plans[name])
+            arrived += number
+            if whole:
+                swept[name] = sweep(run, name, hosting.host_of(run, name), rehearsal)
     verify_remotes(run, names)
-    later = aftermath(run, names, rehearsal) if rehearsal is not None else ""
+    later = aftermath(run, plans, rehearsal, swept) if rehearsal is not None else ""
     verdict = run.state.verified["after-push"]
     open_ones = any(
         e.action in ("push", "push-lfs", hosting.PUT_BACK)
@@ -67,9 +70,9 @@ def act(run: Run) -> Result:
             WAITING, "the remote is clean; a new value stands where it does not belong", later
         )
     if open_ones:
-        return Result(WAITING, f"{count(pushed, 'ref')} pushed; some were not", later)
+        return Result(WAITING, f"{count(arrived, 'ref')} pushed; some were not", later)
     return Result(
-        DONE, f"{count(pushed, 'ref')} pushed; a fresh clone of the remote is clean", later
+        DONE, f"{count(arrived, 'ref')} pushed; a fresh clone of the remote is clean", later
     )
 
 
@@ -87,6 +90,8 @@ def pushes(run: Run) -> list[str]:
         if hosted is not None:
             for change in hosting.wanted(run, name, hosted, [c.name for c in plan.refs]):
                 lines.append(f"for the push, and put back: {change.title}")
+            if plan.changes and sweeps(run, hosted):
+                lines.append(f"after the push, for good: have {plan.url} drop the old blobs")
     return lines
 
 
@@ -95,8 +100,8 @@ def _clean(run: Run) -> Clean:
     return cleaner(run.needles())
 
 
-def _publish(run: Run, plan: PushPlan) -> int:
-    """One remote: looked at, backed up, pushed to; the number of refs that are where they belong."""
+def _publish(run: Run, plan: PushPlan) -> tuple[int, bool]:
+    """One remote: looked at, backed up, pushed to: how many refs are where they belong, whether all are."""
     hosted = hosting.host_of(run, plan.remote)
     names = [change.name for change in plan.refs]
     changes: list[Change] = []
@@ -104,15 +109,20 @@ def _publish(run: Run, plan: PushPlan) -> int:
         hosting.look(run, plan.remote, hosted, names)
         changes = hosting.wanted(run, plan.remote, hosted, names)
     _confirm(run, plan, hosted, changes)
-    pushed = len(plan.done)
+    arrived, whole = len(plan.done), not plan.changes
     if plan.changes:
         _keep(run, plan)
         if _lfs(run, plan):
             with hosting.making_way(run, hosted, changes):
-                pushed += _push(run, plan)
-    _caught_up(run, plan)
-    _left(run, plan)
-    return pushed
+                ended = _push(run, plan)
+            arrived += sum(outcome.status.settled for outcome in ended.values())
+            # A ref of the host's own is for the host to move, and holds nothing up.
+            whole = all(
+                outcome.status.settled or HOSTS_OWN.match(name) for name, outcome in ended.items()
+            )
+    pushed.caught_up(run, plan)
+    pushed.left(run, plan)
+    return arrived, whole and not plan.stuck and not pushed.unseen(plan)
 
 
 def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[Change]) -> None:
@@ -134,6 +144,11 @@ def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[
             why += f"\n{len(found)} {words}."
     if changes:
         why += f"\nFor the push, and put back after it: {'; '.join(c.title for c in changes)}."
+    if sweeps(run, hosted):
+        why += (
+            "\nAfter it the host is told to drop the old files from all that it keeps, by their ids. That "
+            "can't be taken back; it is done only where nothing that was pushed changes by it."
+        )
     if not run.asks.confirm(
         f"Force-push {count(len(plan.refs), 'rewritten ref')} to {plan.url}{_also(plan)}?",
         option="--yes",
@@ -216,8 +231,8 @@ def _lfs(run: Run, plan: PushPlan) -> bool:
     ).status.settled
 
 
-def _push(run: Run, plan: PushPlan) -> int:
-    """Push what has to be; the number of refs that are where they belong."""
+def _push(run: Run, plan: PushPlan) -> Mapping[str, Outcome]:
+    """Push what has to be; what came of each ref."""
     changes = {change.name: change for change in plan.changes}
 
     def send(names: Sequence[str]) -> Mapping[str, Outcome]:
@@ -229,102 +244,11 @@ def _push(run: Run, plan: PushPlan) -> int:
             renames=tuple(c for c in plan.renames if c.name in wanted),
         )
         results = push(run.repo, part, clean=_clean(run), progress=run.progress()).refs
-        return {ref.name: _outcome(ref, changes[ref.name].old) for ref in results}
+        return {ref.name: pushed.outcome(ref, changes[ref.name].old) for ref in results}
 
     # No reconcile: `push` takes a ref at its new value for done, and every ref has its lease.
-    keys = {name: _key(run, plan, name, change.new) for name, change in changes.items()}
-    outcomes = run.effects(keys, "push", send)
-    return sum(outcome.status.settled for outcome in outcomes.values())
-
-
-def _key(run: Run, plan: PushPlan, ref: str, end: str) -> str:
-    """An effect's key: a mirror's has its name in it."""
-    where = "" if plan.remote == run.policy.remote else f"{plan.remote}:"
-    return f"push/{where}{ref}/{end}"
-
-
-def _outcome(ref: PushedRef, old: str) -> Outcome:
-    data = {"ref": ref.name, "old": old, "new": ref.new}
-    if ref.pushed:
-        evidence = (
-            Evidence("git push --force-with-lease", f"{ref.name} at {ref.new[:12]}", utc_now()),
-        )
-        return Outcome(Status.DONE, f"Pushed {ref.name}", evidence=evidence, data=data)
-    summary = f"{ref.name} was not pushed"
-    if ref.cause is Cause.HIDDEN:
-        return Outcome(Status.MANUAL, summary, ref.why, data=data, manual=_support(ref.name))
-    status = Status.UNREACHABLE if ref.cause is Cause.UNREACHABLE else Status.REFUSED
-    told = remote.NEXT.get(ref.cause) if ref.cause is not None else None
-    return Outcome(status, summary, reason=f"{ref.why} {told}" if told else ref.why, data=data)
-
-
-def _support(ref: str) -> ManualStep:
-    return ManualStep(
-        id=f"support-{ref.replace('/', '-')}",
-        title=f"Ask the host's support to remove the old commits of {ref}",
-        why="The host keeps this ref to itself; nobody can push there.",
-        instructions=(
-            (
-                "Write to the host's support: the repository, the refs, and the first changed commits "
-                "(the record names them)."
-            ),
-            "When they have done it: remediate resume",
-        ),
-        check="remediate clones the remote afresh and looks.",
-    )
-
-
-def _unseen(name: str, remote_name: str) -> Outcome:
-    return Outcome(
-        Status.MANUAL,
-        f"{name} was left as it is on the remote",
-        reason="somebody pushed there, and this clone has not seen what",
-        manual=ManualStep(
-            id=f"fetch-{name.replace('/', '-')}",
-            title=f"Fetch {name}, and go on",
-            why="Somebody pushed commits that this clone does not have; none is lost by force.",
-            instructions=(f"git fetch {remote_name}", "Then: remediate resume"),
-            check="The new commits are rewritten too, and pushed.",
-        ),
-    )
-
-
-def _caught_up(run: Run, plan: PushPlan) -> None:
-    """Settle what was meant, refused or cut off before, and is where it belongs by now.
-
-    The plan has no change for such a ref, so nothing else would ever end its effect.
-    """
-    ours = _key(run, plan, "", "").removesuffix("/")
-    for effect in list(run.state.effects.values()):
-        ended = effect.outcome is not None and effect.outcome.status.settled
-        mine = effect.key.startswith(f"{ours}{effect.subject}/")
-        if effect.action == "push" and mine and effect.subject in plan.done and not ended:
-            seen = f"{effect.subject} is at its new value on the remote"
-            run.effect(
-                "push",
-                effect.subject,
-                functools.partial(Outcome, Status.UNCHANGED, seen, data={"ref": effect.subject}),
-                key=effect.key,
-            )
-
-
-def _left(run: Run, plan: PushPlan) -> None:
-    """What the plan could not take in: pushes since the preview, and refs nobody fetched."""
-    keys = {ref.name: _key(run, plan, ref.name, "unseen") for ref in (*plan.moved, *plan.unknown)}
-    for name, key in keys.items():
-        run.effect("push", name, functools.partial(_unseen, name, plan.remote), key=key)
-    for effect in list(run.state.effects.values()):
-        waiting = effect.outcome is not None and effect.outcome.status is Status.MANUAL
-        mine = effect.key == _key(run, plan, effect.subject, "unseen")
-        if waiting and mine and effect.subject not in keys:
-            run.effect(
-                "push",
-                effect.subject,
-                lambda: Outcome(Status.UNCHANGED, "This clone has seen it now"),
-                key=effect.key,
-            )
-    for name in plan.stuck:
-        run.advise(f"{name} on the remote is at an object that has no successor; delete it there.")
+    keys = {name: pushed.key(run, plan, name, change.new) for name, change in changes.items()}
+    return run.effects(keys, "push", send)
 
 
 STAGE = Stage(

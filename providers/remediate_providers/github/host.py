@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from remediate.errors import UsageError, VendorError
 from remediate.model import ManualStep
 from remediate.plugins.context import VendorContext
-from remediate.plugins.host import Change, SupportCase
+from remediate.plugins.host import Change, Copies, SupportCase
 from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
+from remediate_providers.github import host_copies
 from remediate_providers.github import host_guards as guards
 from remediate_providers.github import host_secrets as scanning
 from remediate_providers.github import host_triggers as triggers
@@ -113,6 +114,20 @@ class GitHubHost:
                 gone = answer.status in (404, 409, 422)
                 shown[oid] = True if answer.status == 200 else False if gone else None
         return shown
+
+    def copies(
+        self, url: str, old: Collection[str], refs: Sequence[str], vendor: VendorContext
+    ) -> Copies:
+        """See `KeepsCopies`."""
+        try:
+            with Talk(url, vendor) as talk:
+                return host_copies.copies(talk, old, refs)
+        except VendorError as error:
+            return Copies((), host_copies.HOW, {"copies beside git": error.message})
+
+    def wiki(self, address: str) -> str:
+        """See `KeepsCopies`: ``OWNER/NAME.wiki.git``."""
+        return address.rstrip("/").removesuffix(".git") + ".wiki.git"
 
     def read_alert(self, alert: str, vendor: VendorContext) -> bytes | None:
         """See `ReadsAlerts`: the alert with all its locations, as the format ``github-alerts`` reads it."""

@@ -107,10 +107,16 @@ class Talk:
 
         Raises `VendorError`.
         """
+        yield from self.every_at(self.root + path, query, within)
+
+    def every_at(
+        self, path: str, query: Mapping[str, str] | None = None, within: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """`every`, about any *path* of the API."""
         for page in range(1, PAGES + 1):
             words = {**(query or {}), "per_page": str(PAGE), "page": str(page)}
             try:
-                answer = self.api.ask("GET", self.root + path, self._token, query=words)
+                answer = self.api.ask("GET", path, self._token, query=words)
             except HttpError as error:
                 raise VendorError(self.api.refusal(error), hint="Then: remediate resume") from None
             data = answer.json()

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from remediate.secret import Secret
+from remediate_providers.github import local_copies
 from remediate_providers.github.local_state import State
 from remediate_providers.loopback import Reply, Request
 
@@ -63,6 +64,7 @@ class HostedRepository:
     """Commits that its pages and API show, reachable or not."""
     alerts: dict[int, dict[str, Any]] = field(default_factory=dict)
     deploy_keys: list[dict[str, Any]] = field(default_factory=list)
+    kept: local_copies.Kept = field(default_factory=local_copies.Kept)
     licensed: bool = True
     """False: what concerns secret scanning is taken, and nothing changes."""
 
@@ -138,6 +140,14 @@ class HostAnswers:
             return self._user(request)
         if re.fullmatch(r"/user/keys(/\d+)?", request.path) and (login := self._login(request)):
             return self._user_keys(request, self.ssh_keys.setdefault(login, []))
+        owned = re.fullmatch(r"/(orgs|users)/([^/]+)/packages", request.path)
+        if owned and self._login(request):
+            kept = [
+                one.kept for n, one in self.repositories.items() if n.startswith(f"{owned[2]}/")
+            ]
+            return local_copies.packages(
+                kept, request.first("package_type"), lambda rows: _page(request, rows)
+            )
         return self._others(request)
 
     def _user(self, request: Request) -> Reply:
@@ -201,6 +211,12 @@ def _invalid(message: str) -> Reply:
     )
 
 
+def _page(request: Request, rows: Sequence[Any]) -> list[Any]:
+    size = min(int(request.first("per_page", "30")), 100)
+    at = (int(request.first("page", "1")) - 1) * size
+    return list(rows[at : at + size])
+
+
 class _Call:
     """One request about one repository."""
 
@@ -219,9 +235,14 @@ class _Call:
         self.login = login
 
     def page(self, rows: Sequence[Any]) -> list[Any]:
-        size = min(int(self.request.first("per_page", "30")), 100)
-        at = (int(self.request.first("page", "1")) - 1) * size
-        return list(rows[at : at + size])
+        return _page(self.request, rows)
+
+    def kept(self, path: str) -> Reply:
+        return local_copies.answer(self.repository.kept, path, self.page)
+
+    def site(self) -> Reply:
+        url = self.repository.kept.site
+        return Reply(200, {"html_url": url, "public": True}) if url else _not_found()
 
     def about(self) -> Reply:
         return Reply(200, dict(self.repository.about))
@@ -425,6 +446,8 @@ _ROUTES: Sequence[tuple[str, str, Callable[..., Reply]]] = (
     ("GET", "/actions/workflows", _Call.workflows),
     ("GET", r"/actions/workflows/(\d+)", _Call.workflow),
     ("PUT", r"/actions/workflows/(\d+)/(enable|disable)", _Call.set_workflow),
+    ("GET", f"/({'|'.join(local_copies.WHERE)})", _Call.kept),
+    ("GET", "/pages", _Call.site),
     ("GET", "/hooks", _Call.hooks),
     ("GET", r"/hooks/(\d+)", _Call.hook),
     ("PATCH", r"/hooks/(\d+)", _Call.set_hook),

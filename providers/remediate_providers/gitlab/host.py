@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -11,8 +11,9 @@ from remediate.errors import UsageError, VendorError
 from remediate.http import is_loopback
 from remediate.model import Json, ManualStep
 from remediate.plugins.context import VendorContext
-from remediate.plugins.host import Change, SupportCase
+from remediate.plugins.host import Change, Copies, SupportCase
 from remediate.plugins.outcome import Facts, Outcome, Status
+from remediate_providers.gitlab import host_copies, host_sweep
 from remediate_providers.gitlab.host_changes import Project, changes, switch
 from remediate_providers.gitlab.server import HOW, Api, Server
 
@@ -44,6 +45,7 @@ class GitLabHost:
     """gitlab.com, or the server that ``GITLAB_API_URL`` names."""
 
     name = "gitlab"
+    settle = host_sweep.SETTLE
 
     def matches(self, url: str, vendor: VendorContext) -> bool:
         """See `Host`."""
@@ -97,30 +99,39 @@ class GitLabHost:
             for oid, status in answers.items()
         }
 
-    def support(self, case: SupportCase) -> ManualStep:
-        """See `HasSupport`: GitLab's own clean-up takes the object map.
+    def copies(
+        self, url: str, old: Collection[str], refs: Sequence[str], vendor: VendorContext
+    ) -> Copies:
+        """See `KeepsCopies`."""
+        try:
+            with _project(url, vendor) as project:
+                return host_copies.copies(project, old, refs)
+        except VendorError as error:
+            return Copies((), host_copies.HOW, {"copies beside git": error.message})
 
-        https://docs.gitlab.com/user/project/repository/repository_size
-        """
-        base = case.url.removesuffix(".git")
-        page = f"{base}/-/settings/repository" if base.startswith("http") else None
-        return ManualStep(
-            id="gitlab-clean-up",
-            title="Have GitLab clean up what no push can",
-            why="GitLab keeps old commits for merge requests, pipelines and in caches; its clean-up "
-            "drops them, and closes nothing of that by itself.",
-            url=page,
-            instructions=(
-                "Write the object map: remediate show --object-map object-id-map.old-new.txt",
-                "Upload it under Settings, Repository, Repository maintenance (or cleanup); an owner may.",
-                "Wait half an hour, then: Settings, General, Advanced, Prune unreachable objects.",
-                f"Merge requests whose old commits it keeps until then: {case.pulls}",
-                f"First changed commit(s): {', '.join(case.first_changed) or 'none'}",
-                "Forks share a pool of objects: each fork does the same, and an administrator prunes the pool.",
-                "Then: remediate resume",
-            ),
-            check="remediate asks for the old commits by id once more.",
+    def wiki(self, address: str) -> str:
+        """See `KeepsCopies`: ``NAME.wiki.git`` (https://docs.gitlab.com/user/project/wiki/)."""
+        return address.rstrip("/").removesuffix(".git") + ".wiki.git"
+
+    def sweep(self, url: str, blobs: Sequence[str], vendor: VendorContext) -> Outcome:
+        """See `Sweeps`."""
+        return _asked(
+            url, vendor, "old blobs were not removed", lambda p: host_sweep.sweep(p, blobs)
         )
+
+    def collect(self, url: str, vendor: VendorContext) -> Outcome:
+        """See `Sweeps`."""
+        return _asked(url, vendor, "housekeeping did not start",
+                      lambda p: host_sweep.housekeeping(p, "eager"))  # fmt: skip
+
+    def prune(self, url: str, vendor: VendorContext) -> Outcome:
+        """See `Sweeps`."""
+        return _asked(url, vendor, "pruning did not start",
+                      lambda p: host_sweep.housekeeping(p, "prune"))  # fmt: skip
+
+    def support(self, case: SupportCase) -> ManualStep:
+        """See `HasSupport`: GitLab's own clean-up takes the object map."""
+        return host_sweep.by_hand(case)
 
 
 @contextmanager
@@ -140,12 +151,19 @@ def _project(url: str, vendor: VendorContext) -> Iterator[Project]:
 
 
 def _switched(url: str, change: Change, vendor: VendorContext, *, lift: bool) -> Outcome:
+    said = f"{change.id} was not {'lifted' if lift else 'put back'}"
+    return _asked(url, vendor, said, lambda project: switch(project, change, lift=lift))
+
+
+def _asked(
+    url: str, vendor: VendorContext, summary: str, act: Callable[[Project], Outcome]
+) -> Outcome:
+    """What came of *act*; *summary* says what did not happen where GitLab gave no answer."""
     try:
         with _project(url, vendor) as project:
-            return switch(project, change, lift=lift)
+            return act(project)
     except VendorError as error:
-        said = "lifted" if lift else "put back"
-        return Outcome(Status.UNREACHABLE, f"{change.id} was not {said}", reason=error.message)
+        return Outcome(Status.UNREACHABLE, summary, reason=error.message)
 
 
 def _merge_requests(project: Project, branches: set[str]) -> dict[str, Json]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from remediate.secret import Secret
+from remediate_providers.gitlab import local_sweep
 from remediate_providers.gitlab.local_state import State
 from remediate_providers.loopback import Reply, Request
 
@@ -25,6 +27,19 @@ class HostedProject:
     forks: list[dict[str, Any]] = field(default_factory=list)
     members: list[dict[str, Any]] = field(default_factory=list)
     commits: set[str] = field(default_factory=set)
+    owners: set[int] | None = None
+    """Users with the Owner role; None: whoever has a token."""
+    repository: Path | None = None
+    """Where its git repository lies, bare; then what is asked about objects is answered from it."""
+    grace: int = 30 * 60
+    """Seconds for which an unreachable object is kept whatever is asked."""
+    copies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Path below the project (``/pipelines``) to its list, in the API's own shape."""
+    site: str | None = None
+    housekept: list[str] = field(default_factory=list)
+    """Tasks of housekeeping, as they were started."""
+    busy: bool = False
+    """Whether housekeeping is under way already."""
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that a push may have lifted or paused."""
@@ -50,18 +65,27 @@ class HostAnswers:
 
     def __call__(self, request: Request) -> Reply:
         """The answer to *request*."""
+        if request.path == "/api/graphql":
+            return local_sweep.graphql(self, request)
         found = re.fullmatch(r"/projects/([^/]+)(/.*)?", request.path)
         project = self.projects.get(unquote(found[1])) if found else None
         if found is None or project is None:
             return self._others(request)
-        bearer = request.headers.get("Authorization", "").partition(" ")[2]
-        token = self.state.find(Secret(request.headers.get("PRIVATE-TOKEN") or bearer))
-        if token is None or not token.works:
+        if self.who(request) is None:
             return Reply(401, {"message": "401 Unauthorized"})
         path = unquote(found[2] or "")
         body = request.json()
         reply = _serve(project, request, path, body if isinstance(body, dict) else {})
         return reply if reply is not None else self._others(request)
+
+    def who(self, request: Request) -> int | None:
+        """The user whose token *request* bears; None for no token that works."""
+        bearer = request.headers.get("Authorization", "").partition(" ")[2]
+        token = self.state.find(Secret(request.headers.get("PRIVATE-TOKEN") or bearer))
+        return token.user if token is not None and token.works else None
+
+
+_COPIES = ("/pipelines", "/deployments", "/releases", "/packages", "/registry/repositories")
 
 
 def _serve(
@@ -75,6 +99,7 @@ def _serve(
         "/merge_requests": project.merge_requests,
         "/forks": project.forks,
         "/members/all": project.members,
+        **{path: project.copies.get(path, []) for path in _COPIES},
     }
     if method == "GET" and path in lists:
         return Reply(200, lists[path] if request.first("page", "1") == "1" else [])
@@ -87,7 +112,16 @@ def _serve(
             return act(project, method, path.removeprefix(prefix).lstrip("/"), body)
     if method == "GET" and path.startswith("/repository/commits/"):
         oid = path.rpartition("/")[2]
-        return Reply(200, {"id": oid}) if oid in project.commits else _gone("404 Commit Not Found")
+        there = oid in project.commits or local_sweep.has(project, oid)
+        return Reply(200, {"id": oid}) if there else _gone("404 Commit Not Found")
+    if method == "GET" and path.startswith("/repository/blobs/"):
+        oid = path.rpartition("/")[2]
+        there = local_sweep.has(project, oid)
+        return Reply(200, {"sha": oid, "size": 1}) if there else _gone("404 Blob Not Found")
+    if method == "GET" and path == "/pages":
+        return Reply(200, {"url": project.site}) if project.site else _gone("404 Not Found")
+    if method == "POST" and path == "/housekeeping":
+        return local_sweep.housekeeping(project, str(body.get("task", "eager")))
     return None
 
 

@@ -109,6 +109,7 @@ _OPERATIONS: list[dict[str, Any]] = [
         "openapi-stores.json",
         "openapi-keys.json",
         "openapi-apps.json",
+        "openapi-copies.json",
     )
     for operation in json.loads((Path(__file__).parent / name).read_text())["operations"]
 ]

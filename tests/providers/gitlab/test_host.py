@@ -8,7 +8,7 @@ import pytest
 
 from remediate.errors import VendorError
 from remediate.plugins.context import VendorContext
-from remediate.plugins.host import HasSupport, Lifts, ServesById, SupportCase
+from remediate.plugins.host import HasSupport, Lifts, ServesById, SupportCase, Sweeps
 from remediate.plugins.outcome import Status
 from remediate.plugins.registry import hosts
 from remediate_providers.gitlab.host import GitLabHost, project_of
@@ -130,3 +130,57 @@ def test_old_commits_and_the_clean_up(gitlab: RunningGitLab, around: Around) -> 
     assert "--object-map" in "\n".join(step.instructions) and "c" * 40 in "\n".join(
         step.instructions
     )
+
+
+def test_old_blobs_are_removed_by_their_ids_alone(gitlab: RunningGitLab, around: Around) -> None:
+    there, vendor, url = guarded(gitlab), around(gitlab.environment()), address(gitlab)
+    there.commits.add("a" * 40)
+    assert isinstance(HOST, Sweeps)
+    assert HOST.sweep(url, ["b" * 40], vendor).status is Status.UNCHANGED, "it has none of them"
+    gitlab.fail("GET", "*/repository/blobs/*", *[Fault(403)] * 2)
+    for _ in range(2):
+        assert HOST.sweep(url, ["b" * 40], vendor).status is Status.DONE
+    sent = [r.json() for r in gitlab.requests if r.path == "/api/graphql"]
+    assert [one["variables"] for one in sent] == [{"path": NAME, "oids": ["b" * 40]}] * 2
+    assert HOST.collect(url, vendor).status is Status.DONE
+    assert HOST.prune(url, vendor).status is Status.DONE
+    assert there.housekept == ["eager", "prune"]
+    there.busy = True
+    assert HOST.prune(url, vendor).status is Status.DONE, "somebody else started it"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda there: there.about.update(forks_count=1), "a fork shares its objects"),
+        (lambda there: setattr(there, "owners", set()), "the Owner role"),
+    ],
+)
+def test_what_gitlab_will_not_sweep_is_told(
+    gitlab: RunningGitLab, around: Around, change: Callable[[HostedProject], None], said: str
+) -> None:
+    change(guarded(gitlab))
+    gitlab.fail("GET", "*/repository/blobs/*", Fault(403))
+    outcome = HOST.sweep(address(gitlab), ["b" * 40], around(gitlab.environment()))
+    assert outcome.status is Status.REFUSED and said in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "said"),
+    [
+        (Fault(200, b'{"errors": [{"message": "Field \'x\' doesn\'t exist on type \'Mutation\'"}]}'),
+         Status.REFUSED, "older than 17.1"),
+        (Fault(200, b'{"data": {"projectBlobsRemove": {"errors": ["Some error"]}}}'),
+         Status.REFUSED, "Some error"),
+        (Fault(200, b"<html>"), Status.UNREACHABLE, "not its own format"),
+        (Fault(401), Status.REFUSED, "refused the token"),
+    ],
+)  # fmt: skip
+def test_no_answer_of_graphql_is_taken_for_a_yes(
+    gitlab: RunningGitLab, around: Around, fault: Fault, status: Status, said: str
+) -> None:
+    guarded(gitlab)
+    gitlab.fail("GET", "*/repository/blobs/*", Fault(403))
+    gitlab.fail("POST", "/api/graphql", fault)
+    outcome = HOST.sweep(address(gitlab), ["b" * 40], around(gitlab.environment(), seconds=0.1))
+    assert outcome.status is status and said in outcome.reason, outcome
