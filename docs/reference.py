@@ -8,8 +8,8 @@ two marks is made. man/remediate.1 is the same as commands.md, for man.
 
 from __future__ import annotations
 
-import inspect
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import reference_tables
 from typer.main import get_command
 
 from remediate.cli.app import build
+from remediate.cli.help import names, said, shown, usage
 
 DOCS = Path(__file__).resolve().parent
 _HEAD = """\
@@ -61,28 +62,20 @@ def _filled(page: Path, parts: dict[str, str]) -> str:
 
 
 def _section(name: str, command: Any) -> str:
-    text, _, example = inspect.cleandoc(command.help or "").partition("Example: ")
-    shown = [p for p in command.params if not getattr(p, "hidden", False)]
-    operands = [_metavar(p) for p in shown if p.param_type_name == "argument"]
-    usage = " ".join(["remediate", name, "[OPTIONS]", *operands])
-    lines = [f"## {name}", "", "```text", usage, "```", "", text.strip(), ""]
+    paragraphs, example = said(command)
+    lines = [f"## {name}", "", "```text", usage(f"remediate {name}", command), "```", ""]
+    for paragraph in paragraphs:
+        lines += [*textwrap.wrap(paragraph, 130, break_on_hyphens=False), ""]
     if example:
-        lines += ["```sh", example.strip(), "```", ""]
-    lines += ["| option | what it does |", "| --- | --- |", *(_row(p) for p in shown), ""]
+        lines += ["```sh", example, "```", ""]
+    lines += ["| option | what it does |", "| --- | --- |", *map(_row, shown(command)), ""]
     return "\n".join(lines)
 
 
 def _row(param: Any) -> str:
-    names = [_metavar(param)]
-    if param.param_type_name == "option":
-        value = "" if param.is_flag else f" {_metavar(param)}"
-        names = [f"{name}{value}" for name in [*sorted(param.opts, key=len), *param.secondary_opts]]
     what = (param.help or "").replace("|", "\\|").replace("\n", " ")
-    return f"| {', '.join(f'`{name}`' for name in names)} | {what} |"
-
-
-def _metavar(param: Any) -> str:
-    return str(param.metavar or (param.name or "").upper())
+    typed = ", ".join(f"`{name}`" for name in names(param).split(", "))
+    return f"| {typed} | {what} |"
 
 
 if __name__ == "__main__":

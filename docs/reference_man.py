@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 import remediate
+from remediate.cli.help import names, said, shown, usage
 from remediate.errors import MEANINGS
 
 _HEAD = r""".\" Made from the code by `python docs/reference.py`; a test holds it to what --help says.
@@ -76,28 +75,15 @@ def man_page(commands: dict[str, Any]) -> str:
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
-    text, _, example = inspect.cleandoc(command.help or "").partition("Example: ")
-    shown = [p for p in command.params if not getattr(p, "hidden", False)]
-    operands = [_metavar(p) for p in shown if p.param_type_name == "argument"]
-    yield f'.SS "{_escaped(" ".join([name, "[OPTIONS]", *operands]))}"\n'
-    for paragraph in re.split(r"\n\s*\n", text.strip()):
+    paragraphs, example = said(command)
+    yield f'.SS "{_escaped(usage(name, command))}"\n'
+    for paragraph in paragraphs:
         yield f".PP\n{_text(paragraph)}\n"
-    for param in shown:
+    for param in shown(command):
         if param.help and param.name != "help":
-            yield f".TP\n.B {_escaped(_names(param))}\n{_text(param.help)}\n"
+            yield f".TP\n.B {_escaped(names(param))}\n{_text(param.help)}\n"
     if example:
-        yield f".PP\nExample:\n.PP\n.in +4n\n.nf\n{_escaped(example.strip())}\n.fi\n.in\n"
-
-
-def _names(param: Any) -> str:
-    if param.param_type_name == "argument":
-        return _metavar(param)
-    names = ", ".join([*sorted(param.opts, key=len), *param.secondary_opts])
-    return names if param.is_flag else f"{names} {_metavar(param)}"
-
-
-def _metavar(param: Any) -> str:
-    return str(param.metavar or (param.name or "").upper())
+        yield f".PP\nExample:\n.PP\n.in +4n\n.nf\n{_escaped(example)}\n.fi\n.in\n"
 
 
 def _text(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from remediate.cli import options as o
+from remediate.cli.help import Command, Group
 from remediate.errors import Error, ExitStatus, InterruptedRunError, UsageError, unforeseen
 from remediate.hardening import harden
 from remediate.passing import clear_dead
@@ -43,17 +44,19 @@ def build() -> typer.Typer:
     """The typer application, every command in it."""
     app = typer.Typer(
         name="remediate",
-        help="A key has leaked into git. Kill it, replace it, rewrite it out, prove it, record it.",
         no_args_is_help=False,
         add_completion=True,
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,
         rich_markup_mode=None,
+        cls=Group,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, where in _COMMANDS.items():
         module, function = where.split(":")
-        app.command(name)(getattr(importlib.import_module(f"remediate.cli.{module}"), function))
+        app.command(name, cls=Command)(
+            getattr(importlib.import_module(f"remediate.cli.{module}"), function)
+        )
 
     @app.callback(invoke_without_command=True)
     def guide(
@@ -63,9 +66,9 @@ def build() -> typer.Typer:
         plain: o.Plain = False,
         version: bool = typer.Option(False, "--version", help="Say the version and leave."),
     ) -> None:
-        """A key has leaked into git. Kill it, replace it, rewrite it out, prove it, record it.
+        """A key has leaked into git. On a terminal, `remediate` alone guides you through the rest.
 
-        On a terminal, `remediate` alone guides you. First command in a script: remediate run REPORT
+        Example: remediate run gitleaks.json --yes
         """
         if version:
             import remediate

@@ -40,7 +40,7 @@ Repo = Annotated[
 ]
 Policy = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="The policy (default: remediate.toml in the repository)."),
+    typer.Option(metavar="FILE", help="The policy (default: the repository's remediate.toml)."),
 ]
 Only = Annotated[
     list[str] | None,
@@ -61,12 +61,12 @@ KeyFile = Annotated[
     typer.Option(
         metavar="FILE",
         envvar="REMEDIATE_KEY_FILE",
-        help="A file whose content seals custody and backup.",
+        help="A file that seals custody and backup; REMEDIATE_KEY_FILE.",
     ),
 ]
 Expressions = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Rules of your own, as git-filter-repo's --replace-text."),
+    typer.Option(metavar="FILE", help="Your own rules, as for git-filter-repo --replace-text."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
 Plain = Annotated[bool, typer.Option("--plain", help="No colour, no moving line: one fact a line.")]

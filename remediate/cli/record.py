@@ -25,11 +25,14 @@ _FORMATS = ("md", "json", "html", "ocsf")
 def record(
     incident: o.Incident = None,
     format_: Annotated[
-        str, typer.Option("--format", metavar="json|md|html|ocsf", help="How to write it.")
+        str,
+        typer.Option(
+            "--format", metavar="json|md|html|ocsf", help="How to write it (default: md)."
+        ),
     ] = "md",
     share: Annotated[
         bool,
-        typer.Option("--share", help="Leave out old ids, fingerprints, authors, local paths."),
+        typer.Option("--share", help="Without old ids, fingerprints, authors, paths."),
     ] = False,
     sign: Annotated[
         bool,

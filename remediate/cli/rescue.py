@@ -43,7 +43,7 @@ def rescue(
     plain: o.Plain = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Move a collaborator's unpublished work onto the new history, and let nothing old back.
+    """Move unpublished work in an old clone onto the new history, and let nothing old back.
 
     Example: remediate rescue commit-map
     """

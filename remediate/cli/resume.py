@@ -31,9 +31,7 @@ def resume(
     ] = None,
     approval: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="A second person's approval: the REQUEST.sig they gave back."
-        ),
+        typer.Option(metavar="FILE", help="A second person's approval: their REQUEST.sig."),
     ] = None,
     repo: o.Repo = o.HERE,
     policy: o.Policy = None,

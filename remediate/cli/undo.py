@@ -15,7 +15,7 @@ def undo(
     json: o.Json = False,
     plain: o.Plain = False,
 ) -> None:
-    """Put every ref, stash, reflog, index, file and object back as it was before the rewrite.
+    """Put everything back as it was before the rewrite: every ref, stash, reflog, index, file and object.
 
     Credentials that are dead stay dead. Not possible any more once the history is published.
 
