@@ -113,6 +113,8 @@ class Topic(StrEnum):
     """``files``: name in the incident's folder ``answers`` to its SHA-256, of raw answers that are kept."""
     FOOTHOLDS = "footholds"
     """``footholds: [{what, id, at, why}]``."""
+    USES = "uses"
+    """``uses: [{where, what, sure}]``: who else uses the old value, as far as stores tell."""
     EVENTS = "events"
     """``events: [{at, what, who, from, suspicious}]``."""
 

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Outcome
+from remediate.plugins.outcome import Facts, Outcome
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
 
@@ -85,5 +85,18 @@ class Rotates(Protocol):
 
         Safe to repeat with the same *before*: one rotation, however often it is asked for, whose value
         can be read again. A value that is the leaked one still is refused.
+        """
+        ...
+
+
+@runtime_checkable
+class FindsUses(Protocol):
+    """A store that can tell who else uses what lies in it. Read-only."""
+
+    def uses(self, target: Target, leaked: Mapping[str, Secret], vendor: VendorContext) -> Facts:
+        """``known["uses"]``: a list of ``{"where", "what", "sure"}``, each beside *target* itself.
+
+        *leaked*: the old values by part name. *sure*: whether it was seen to hold, or to ask for, exactly that;
+        else it has the same name, and its value is shown to nobody. What can't be read goes to `Facts.unknown`.
         """
         ...

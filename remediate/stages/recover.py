@@ -20,6 +20,7 @@ from remediate.stages.killing import dies_replaced, kill, waits_unasked
 from remediate.stages.newvalues import look_for_new_values
 from remediate.stages.rotating import rotated
 from remediate.stages.triage import footholds
+from remediate.stages.uses import look_for_uses
 from remediate.wording import bent, count
 
 MOST_REISSUES = 2
@@ -32,6 +33,7 @@ def act(run: Run) -> Result:
     for credential in run.credentials():
         if may_act(run, credential) is not None:
             continue
+        look_for_uses(run, credential)
         outcome = _successor(run, credential)
         new = run.successor(credential)
         if new is None or not outcome.status.settled:

@@ -20,11 +20,12 @@ from remediate.errors import UsageError
 from remediate.http import Answer, HttpError
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Evidence, Outcome, Status
+from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
 from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate.wording import bent, count
 from remediate_providers.github import responder
+from remediate_providers.github.secret_uses import Uses
 from remediate_providers.github.server import Api
 
 LARGEST = 48 * 1024
@@ -47,7 +48,7 @@ class Place:
     repository: str | None
     environment: str | None = None
     app: str = "actions"
-    """Whom they are for: actions, dependabot, codespaces."""
+    """Whom they are for: actions, agents, dependabot, codespaces."""
 
     @property
     def path(self) -> str:
@@ -62,9 +63,11 @@ class Place:
     @property
     def permission(self) -> str:
         """What a token needs here."""
-        whose = {"dependabot": "Dependabot secrets", "codespaces": "Codespaces secrets"}.get(
-            self.app, "Secrets" if self.environment is None else "Environments"
-        )
+        whose = {
+            "agents": "Agent secrets",
+            "dependabot": "Dependabot secrets",
+            "codespaces": "Codespaces secrets",
+        }.get(self.app, "Secrets" if self.environment is None else "Environments")
         if self.repository is None:
             whose = f"Organization {whose[0].lower()}{whose[1:]}"
             return f"a fine-grained token with {whose}: write, or a classic one with the scope admin:org"
@@ -116,6 +119,24 @@ class ActionsSecretsStore:
                 return Outcome(Status.REFUSED, f"Nothing was written to {place}", reason=reason)
             return _Writing(api, place, own, vendor).all(wanted)
 
+    def uses(
+        self,
+        target: Target,
+        leaked: Mapping[str, Secret],  # noqa: ARG002
+        vendor: VendorContext,
+    ) -> Facts:
+        """See `remediate.plugins.store.FindsUses`: by name, for GitHub shows no value."""
+        place = _place(target, self.app)
+        if place.repository is None:
+            reason = "which workflows of its repositories ask for it, no call tells"
+            return Facts({"uses": []}, {"workflows": reason})
+        with Api(vendor) as api:
+            own = responder.token(vendor, api.server)
+            if own is None:
+                return Facts({"uses": []}, {"uses": f"a token of yours reads it: {responder.HOW}"})
+            around = Uses(api, own, f"{place.owner}/{place.repository}", vendor)
+            return around.facts([name for name, _part in target.keys], str(place))
+
     def holds(
         self,
         target: Target,  # noqa: ARG002
@@ -138,6 +159,13 @@ class CodespacesSecretsStore(ActionsSecretsStore):
 
     scheme = "github-codespaces"
     app = "codespaces"
+
+
+class AgentsSecretsStore(ActionsSecretsStore):
+    """Puts values where Copilot's coding agent gets them as environment variables."""
+
+    scheme = "github-agents"
+    app = "agents"
 
 
 class _StopError(Exception):

@@ -19,7 +19,7 @@ PREFIX = "/api/v3"
 """A self-hosted server has its API there, beside its pages."""
 MOST = 1000
 _VERSIONS = frozenset({"2022-11-28", "2026-03-10"})
-_APPS = r"/(?P<app>actions|dependabot|codespaces)/secrets"
+_APPS = r"/(?P<app>actions|agents|dependabot|codespaces)/secrets"
 _WHERE = rf"(?:/environments/(?P<environment>[^/]+)/secrets|{_APPS})"
 PAGE = 30
 """Entries of a list where a request does not say how many."""
@@ -271,6 +271,8 @@ class Call:
         environment = named.get("environment")
         name = repository if environment is None else f"{repository}@{environment}"
         place = self.state.places.get(name + app)
+        if place is None and app and name in self.state.places:
+            place = self.state.places[name + app] = Place()
         if place is None or token.login not in self.state.writers.get(repository, frozenset()):
             # A repository that a token may not administer does not exist to it.
             raise ReplyError(404, "Not Found", headers)
@@ -278,6 +280,45 @@ class Call:
             wanted = {"X-Accepted-OAuth-Scopes": "repo"}
             raise ReplyError(403, "Must have admin rights to Repository.", {**headers, **wanted})
         return place, headers
+
+    def secrets(self, named: Mapping[str, str]) -> Reply:
+        """``GET …/secrets``: the names, of a page."""
+        place, headers = self._place(named)
+        return self._listed("secrets", [{"name": name} for name in sorted(place.secrets)], headers)
+
+    def organisation_secrets(self, named: Mapping[str, str]) -> Reply:
+        """``GET …/actions/organization-secrets``: those that a repository is given."""
+        _place, headers = self._place(named)
+        theirs = self.state.places.get(named["owner"], Place())
+        return self._listed("secrets", [{"name": name} for name in sorted(theirs.secrets)], headers)
+
+    def environments(self, named: Mapping[str, str]) -> Reply:
+        """``GET …/environments``."""
+        _place, headers = self._place(named)
+        start = f"{named['owner']}/{named['repo']}@"
+        names = [name.removeprefix(start) for name in self.state.places if name.startswith(start)]
+        return self._listed("environments", [{"name": name} for name in names], headers)
+
+    def _listed(
+        self, name: str, rows: Sequence[Mapping[str, object]], headers: Mapping[str, str]
+    ) -> Reply:
+        size = min(int(self.request.first("per_page") or PAGE), 100)
+        at = (int(self.request.first("page") or 1) - 1) * size
+        return Reply(200, {"total_count": len(rows), name: rows[at : at + size]}, headers)
+
+    def contents(self, named: Mapping[str, str]) -> Reply:
+        """``GET …/contents/{path}``: a folder's files, or a file's text in base64."""
+        _place, headers = self._place(named)
+        files = self.state.files.get(f"{named['owner']}/{named['repo']}", {})
+        path = named["path"]
+        if path in files:
+            text = base64.encodebytes(files[path].encode()).decode()
+            data = {"type": "file", "path": path, "encoding": "base64", "content": text}
+            return Reply(200, data, headers)
+        inside = [one for one in files if one.startswith(f"{path}/")]
+        if not inside:
+            raise ReplyError(404, "Not Found", headers)
+        return Reply(200, [{"type": "file", "path": one} for one in inside], headers)
 
     def workflow_runs(self, named: Mapping[str, str]) -> Reply:
         """``GET …/actions/runs``: those that are going on, where that is asked for."""
@@ -329,6 +370,10 @@ _ROUTES: Sequence[tuple[str, str, Serve]] = (
     ("GET", "/user/orgs", Call.organisations),
     ("GET", "/installation/repositories", Call.installation),
     ("DELETE", "/installation/token", Call.end_installation),
+    ("GET", f"{_REPOSITORY}{_WHERE}", Call.secrets),
+    ("GET", f"{_REPOSITORY}/actions/organization-secrets", Call.organisation_secrets),
+    ("GET", f"{_REPOSITORY}/environments", Call.environments),
+    ("GET", f"{_REPOSITORY}/contents/(?P<path>.+)", Call.contents),
     ("GET", f"{_REPOSITORY}{_WHERE}/public-key", Call.public_key),
     ("GET", f"{_REPOSITORY}{_WHERE}/(?P<name>[^/]+)", Call.secret),
     ("PUT", f"{_REPOSITORY}{_WHERE}/(?P<name>[^/]+)", Call.put_secret),

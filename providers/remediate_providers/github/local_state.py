@@ -126,6 +126,8 @@ class State:
         """Repository to its workflow runs that are going on."""
         self.apps: dict[str, Secret] = {}
         """Client id to client secret."""
+        self.files: dict[str, dict[str, str]] = {}
+        """Repository to its files on the default branch, by path."""
         self.unauthenticated_left = UNAUTHENTICATED
         self.limit_ends = now() + timedelta(hours=1)
         self.requests: list[Request] = []

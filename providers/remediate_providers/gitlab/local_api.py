@@ -285,30 +285,30 @@ class Call:
         return Reply(200, [])
 
     def variables(self, named: Mapping[str, str]) -> Reply:
-        """``GET`` and ``POST /projects/:id/variables``."""
-        self._owner(named)
+        """``GET`` and ``POST`` of a project's, a group's or the server's variables."""
+        there = self._home(named)
         if self.request.method == "GET":
-            return Reply(200, [self._variable(one) for one in self.state.variables])
+            return Reply(200, [self._variable(one) for one in there])
         key, scope = str(self.body.get("key", "")), self.body.get("environment_scope", "*")
-        taken = [
-            v for v in self.state.variables if (v["key"], v["environment_scope"]) == (key, scope)
-        ]
+        taken = [v for v in there if (v["key"], v.get("environment_scope", "*")) == (key, scope)]
         if taken:
             raise _says(400, {"key": [f"({key}) has already been taken"]})
         one = {"variable_type": "env_var", "protected": False, "masked": False, "raw": False,
                "hidden": False, "environment_scope": scope, **self.body}  # fmt: skip
+        if "id" not in named:
+            del one["environment_scope"]  # a server's have none
         self._masked(one)
-        self.state.variables.append(one)
+        there.append(one)
         return Reply(201, self._variable(one))
 
     def change_variable(self, named: Mapping[str, str]) -> Reply:
-        """``PUT /projects/:id/variables/:key``."""
-        self._owner(named)
+        """``PUT …/variables/:key``."""
+        there = self._home(named)
         scope = self.request.first("filter[environment_scope]")
         found = [
             v
-            for v in self.state.variables
-            if v["key"] == named["key"] and scope in ("", v["environment_scope"])
+            for v in there
+            if v["key"] == named["key"] and scope in ("", v.get("environment_scope", "*"))
         ]
         if not found:
             raise _says(404, "404 Variable Not Found")
@@ -318,6 +318,28 @@ class Call:
         self._masked({**found[0], **self.body})
         found[0].update(self.body)
         return Reply(200, self._variable(found[0]))
+
+    def _home(self, named: Mapping[str, str]) -> list[dict[str, Any]]:
+        if "id" not in named:
+            self._admin()
+            return self.state.instance_variables
+        self._owner(named)
+        if named["what"] == "groups":
+            return self.state.group_variables.setdefault(named["id"], [])
+        return self.state.variables
+
+    def pipelines(self, named: Mapping[str, str]) -> Reply:
+        """``GET /projects/:id/pipelines``."""
+        self._owner(named)
+        wanted = self.request.first("status")
+        return Reply(200, [p for p in self.state.pipelines if wanted in ("", p["status"])])
+
+    def project(self, named: Mapping[str, str]) -> Reply:
+        """``GET /projects/:id``."""
+        self._owner(named)
+        namespace = {"full_path": PROJECT_PATH.rpartition("/")[0], "kind": "group"}
+        data = {"id": PROJECT, "path_with_namespace": PROJECT_PATH, "namespace": namespace}
+        return Reply(200, data)
 
     def _masked(self, one: Mapping[str, Any]) -> None:
         value = str(one.get("value", ""))
@@ -349,9 +371,14 @@ _ROUTES: Sequence[tuple[str, str, Serve]] = (
     ("DELETE", rf"{_ANY}/access_tokens/(?P<token>\d+)", Call.token),
     ("GET", rf"{_ANY}/(?P<below>hooks|deploy_keys|deploy_tokens|triggers)", Call.left),
     ("GET", rf"{_ANY}/audit_events", Call.audit),
-    ("GET", r"/projects/(?P<id>[^/]+)/variables", Call.variables),
-    ("POST", r"/projects/(?P<id>[^/]+)/variables", Call.variables),
-    ("PUT", r"/projects/(?P<id>[^/]+)/variables/(?P<key>[^/]+)", Call.change_variable),
+    ("GET", r"/projects/(?P<id>[^/]+)", Call.project),
+    ("GET", r"/projects/(?P<id>[^/]+)/pipelines", Call.pipelines),
+    ("GET", rf"{_ANY}/variables", Call.variables),
+    ("POST", rf"{_ANY}/variables", Call.variables),
+    ("PUT", rf"{_ANY}/variables/(?P<key>[^/]+)", Call.change_variable),
+    ("GET", "/admin/ci/variables", Call.variables),
+    ("POST", "/admin/ci/variables", Call.variables),
+    ("PUT", "/admin/ci/variables/(?P<key>[^/]+)", Call.change_variable),
     ("POST", "/admin/token", Call.admin_token),
     ("DELETE", "/admin/token", Call.admin_token),
     ("POST", "/runners/verify", Call.verify),

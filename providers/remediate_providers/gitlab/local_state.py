@@ -85,6 +85,10 @@ class State:
     """Project or group to the users that own it."""
     tokens: list[Token] = field(default_factory=list)
     variables: list[dict[str, Any]] = field(default_factory=list)
+    group_variables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Group's path to its variables."""
+    instance_variables: list[dict[str, Any]] = field(default_factory=list)
+    pipelines: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     hooks: list[dict[str, Any]] = field(default_factory=list)
     runner: int = 12345

@@ -168,7 +168,9 @@ def problems(request: Request) -> list[str]:
 
 def _operation(request: Request) -> tuple[Mapping[str, Any], Mapping[str, str]] | None:
     for operation in _OPERATIONS:
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", operation["path"])
+        # A file's path is the one parameter that may have slashes in it.
+        pattern = operation["path"].replace("{path}", "(?P<path>.+)")
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
         match = re.fullmatch(pattern, request.path)
         if match and operation["method"] == request.method:
             return operation, match.groupdict()

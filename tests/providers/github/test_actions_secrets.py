@@ -263,7 +263,7 @@ def test_runs_that_began_with_the_old_value_are_named(
     outcome = STORE.put(target(), NEW, around(github.environment()))
     assert outcome.status is Status.DONE
     assert outcome.data["running"] == [{"run": 7, "workflow": "Release", "page": page}]
-    assert "1 runs go on" in outcome.summary
+    assert "1 run goes on" in outcome.summary
 
 
 def test_runs_that_are_not_told_fail_nothing(github: RunningGitHub, around: Around) -> None:

@@ -17,6 +17,7 @@ from remediate.secret import Secret
 from remediate.testing.faults import StoreFaults
 from remediate_providers.github.actions_secrets import (
     ActionsSecretsStore,
+    AgentsSecretsStore,
     CodespacesSecretsStore,
     DependabotSecretsStore,
 )
@@ -32,7 +33,12 @@ from remediate_providers.loopback import Fault
 
 Around = Callable[..., VendorContext]
 NEW = {"value": Secret("the-new-value")}
-STORES = [ActionsSecretsStore(), DependabotSecretsStore(), CodespacesSecretsStore()]
+STORES = [
+    ActionsSecretsStore(),
+    AgentsSecretsStore(),
+    DependabotSecretsStore(),
+    CodespacesSecretsStore(),
+]
 MANY = tuple(range(1000, 1250))
 
 

@@ -19,7 +19,11 @@ from remediate_providers.gitlab.local_api import PROJECT_PATH
 from remediate_providers.gitlab.local_state import make_value
 from remediate_providers.gitlab.provider import GitLabProvider
 from remediate_providers.gitlab.tokens import ACCESS, KINDS
-from remediate_providers.gitlab.variables import VariablesStore
+from remediate_providers.gitlab.variables import (
+    GroupVariablesStore,
+    InstanceVariablesStore,
+    VariablesStore,
+)
 
 
 class TestGitLab(ProviderContract):
@@ -67,3 +71,38 @@ class TestVariables(StoreContract):
 
 class TestVariablesOfAnEnvironment(TestVariables):
     place = f"{PROJECT_PATH}@production"
+
+
+class TestVariablesOfAGroup(TestVariables):
+    make = GroupVariablesStore
+    bad = (
+        Target("gitlab-group", "acme/", (("KEY", None),), "gitlab-group:acme/#KEY"),
+        Target("gitlab-group", "acme", (), "gitlab-group:acme"),
+    )
+
+    @pytest.fixture(autouse=True)
+    def server(self):
+        self.running = LocalGitLab().start()
+        self.running.state.maintainers["groups", 0] = {self.running.ada}
+        yield
+        self.running.close()
+
+    def target(self) -> Target:
+        return Target("gitlab-group", "acme@production", (("KEY", None),), "gitlab-group:acme#KEY")
+
+
+class TestVariablesOfTheServer(TestVariables):
+    make = InstanceVariablesStore
+    bad = (
+        Target("gitlab-instance", "acme", (("KEY", None),), "gitlab-instance:acme#KEY"),
+        Target("gitlab-instance", "all@x", (("KEY", None),), "gitlab-instance:all@x#KEY"),
+    )
+
+    @pytest.fixture(autouse=True)
+    def server(self):
+        self.running = LocalGitLab(admin=True).start()
+        yield
+        self.running.close()
+
+    def target(self) -> Target:
+        return Target("gitlab-instance", "all", (("KEY", None),), "gitlab-instance:all#KEY")

@@ -10,7 +10,11 @@ from remediate_providers.gitlab import tokens
 from remediate_providers.gitlab.local import LocalGitLab, RunningGitLab
 from remediate_providers.gitlab.local_api import PROJECT_PATH
 from remediate_providers.gitlab.provider import GitLabProvider
-from remediate_providers.gitlab.variables import VariablesStore
+from remediate_providers.gitlab.variables import (
+    GroupVariablesStore,
+    InstanceVariablesStore,
+    VariablesStore,
+)
 
 
 class TestAProjectsToken(ProviderFaults):
@@ -79,3 +83,35 @@ class TestVariablesThatAreThereFaults(TestVariablesFaults):
                 {"key": "TOKEN", "value": f"old-{scope}-value", "environment_scope": scope}
             )
         return running
+
+
+class TestVariablesOfAGroupFaults(TestVariablesFaults):
+    make = GroupVariablesStore
+
+    def start(self) -> RunningGitLab:
+        running = super().start()
+        running.state.maintainers["groups", 0] = {running.ada}
+        return running
+
+    def target(self, running: RunningGitLab) -> Target:
+        return Target("gitlab-group", "acme", (("TOKEN", None),), "gitlab-group:acme#TOKEN")
+
+    def stored(self, running: RunningGitLab) -> dict[str, Secret]:
+        return values(running.state.group_variables.get("acme", []))
+
+
+class TestVariablesOfTheServerFaults(TestVariablesFaults):
+    make = InstanceVariablesStore
+
+    def start(self) -> RunningGitLab:
+        return LocalGitLab(admin=True).start()
+
+    def target(self, running: RunningGitLab) -> Target:
+        return Target("gitlab-instance", "all", (("TOKEN", None),), "gitlab-instance:all#TOKEN")
+
+    def stored(self, running: RunningGitLab) -> dict[str, Secret]:
+        return values(running.state.instance_variables)
+
+
+def values(rows: list[dict[str, object]]) -> dict[str, Secret]:
+    return {"value": Secret(str(rows[0]["value"]))} if rows else {}
