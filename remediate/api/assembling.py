@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from remediate.incident.run import Run
     from remediate.plugins.context import Asks
     from remediate.secret import Secret
+
+_STEP = re.compile(r"[a-z]+(-[a-z0-9]+)+")
+"""What the id of a step looks like; a secret seldom does."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +175,11 @@ def go_on(
         for step, value in (values or {}).items():
             steps = [s.id for s in run.state.manual_steps() if s.takes_value]
             if step not in steps:
+                # Not by its name: some give the value itself there.
+                run.refuse("take in a value", "no step of the name that was given waits for one")
+                named = repr(step) if _STEP.fullmatch(step) else "that"
                 raise NoSuchIncidentError(
-                    f"{run.state.id} waits for no value named {step!r}.",
+                    f"{run.state.id} waits for no value named {named}.",
                     hint=f"It waits for: {', '.join(steps) or 'none'}.",
                 )
             run.handed[step] = value

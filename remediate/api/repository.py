@@ -99,8 +99,9 @@ class Repository:
         The report and the policy are read at once, and refused here; nothing is done before the first
         event is asked for.
         """
-        taken, around = self._taken(report), self._surroundings(self._flags)
         repo, here = self._repo, self._here
+        with here.refusals(repo, "run"):
+            taken, around = self._taken(report), self._surroundings(self._flags)
         return Running(lambda tell: assembling.start(here, taken, repo, _with(around, tell)))
 
     def resume(
@@ -118,15 +119,17 @@ class Repository:
         that it was begun with.
         """
         from remediate.history.repo import open_repo
+        from remediate.incident.refusals import noted_of
         from remediate.incident.request import read
 
         here = self._here
         known = here.find(incident, None if incident else self._repo)
         flags = self._flags.inheriting(known.state)
-        where = open_repo(Path(str(known.state.opened["repository"])))
-        around = self._surroundings(flags, where)
-        taken = self._taken(report, where) if report is not None else None
-        handed = read(Path(approval)) if approval is not None else None
+        with noted_of(here, [known], "resume"):
+            where = open_repo(Path(str(known.state.opened["repository"])))
+            around = self._surroundings(flags, where)
+            taken = self._taken(report, where) if report is not None else None
+            handed = read(Path(approval)) if approval is not None else None
 
         def work(tell: Listener) -> Result:
             return assembling.go_on(

@@ -21,24 +21,26 @@ def undo(here: Installation, known: Known, around: Surroundings) -> tuple[str, .
     """
     from remediate.history.undo import undo as put_back
     from remediate.incident.opening import again
+    from remediate.incident.refusals import noted_of
     from remediate.incident.rows import Kind
     from remediate.stages import rounds
 
     state = known.state
-    _refuse_published(state)
-    numbers = rounds.begun(state)
-    if not numbers or not all(rounds.archive(known.folder, n).exists() for n in numbers):
-        raise UsageError(
-            f"There is nothing to undo in {state.id}: "
-            + ("no backup was made." if numbers else "nothing was rewritten."),
-            hint=f"See: remediate show {state.id}",
-        )
-    if not around.asks.confirm(
-        "Put the old history, with the secrets in it, back into this clone?",
-        option="--yes",
-        default=True,
-    ):
-        raise DeclinedError("Nothing was put back: you said no.", hint="remediate resume")
+    with noted_of(here, [known], "undo"):
+        _refuse_published(state)
+        numbers = rounds.begun(state)
+        if not numbers or not all(rounds.archive(known.folder, n).exists() for n in numbers):
+            raise UsageError(
+                f"There is nothing to undo in {state.id}: "
+                + ("no backup was made." if numbers else "nothing was rewritten."),
+                hint=f"See: remediate show {state.id}",
+            )
+        if not around.asks.confirm(
+            "Put the old history, with the secrets in it, back into this clone?",
+            option="--yes",
+            default=True,
+        ):
+            raise DeclinedError("Nothing was put back: you said no.", hint="remediate resume")
     with again(here, known, around, check_values=False) as run:
         left: tuple[str, ...] = ()
         for number in reversed(numbers):

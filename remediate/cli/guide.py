@@ -113,13 +113,15 @@ def _go_on(console: Console, here: Installation, known: Known, flags: Flags) -> 
     from remediate.cli.session import conduct, surroundings
     from remediate.history.repo import open_repo
     from remediate.incident.opening import again
+    from remediate.incident.refusals import noted_of
 
     state = known.state
     flags = flags.inheriting(state)
-    where = open_repo(Path(str(state.opened["repository"])))
     stream = GuideStream(console, state.opened_at)
     stream.done_before(state.stages)
-    around = replace(surroundings(flags, where, console, stream), asks=_asks(console, flags))
+    with noted_of(here, [known], "go on, guided"):
+        where = open_repo(Path(str(state.opened["repository"])))
+        around = replace(surroundings(flags, where, console, stream), asks=_asks(console, flags))
     with again(here, known, around) as run:
         conclusion, record = conduct(run)
         _close(console, stream, f"remediate resume {run.state.id}")

@@ -169,9 +169,11 @@ def _write_expressions(
 ) -> None:
     from remediate.history.expressions import write_expressions
     from remediate.incident.opening import needles_of
+    from remediate.incident.refusals import noted_of
     from remediate.incident.sealing import read_key_file
 
-    key = read_key_file(key_file) if key_file is not None else None
+    with noted_of(here, [known], "show --expressions"):
+        key = read_key_file(key_file) if key_file is not None else None
     left_out = write_expressions(path, needles_of(here, known, key, "show --expressions"))
     if console.as_json:
         console.document({"written": str(path), "left_out": list(left_out)})

@@ -32,6 +32,7 @@ def notify(
     """
     from remediate.incident import notifying
     from remediate.incident.lock import hold
+    from remediate.incident.refusals import noted, noted_of
     from remediate.record.build import build
     from remediate.record.sharing import share
     from remediate.record.writing import write_rows
@@ -50,11 +51,13 @@ def notify(
             console.payload(text)
         return
     where = Path(str(known.state.opened.get("repository") or repo))
-    url = notifying.address(os.environ, "" if _told() else _policy(where, policy))
+    with noted_of(here, [known], "notify"):
+        url = notifying.address(os.environ, "" if _told() else _policy(where, policy))
     text = notifying.chat_text(record)
     with (
         hold(known.folder / "lock", known.folder.name, "this incident"),
         here.journal(known.folder) as journal,
+        noted(journal, "notify"),
     ):
         outcome = notifying.send(journal, here.key, url, text, environment=os.environ)
         write_rows(known.folder, journal.rows)

@@ -56,11 +56,11 @@ def resume(
     """
     from remediate.api.assembling import go_on
     from remediate.history.repo import open_repo
+    from remediate.incident.refusals import noted_of
     from remediate.incident.request import read as read_approval
 
     console = Console(as_json=json, plain=plain, quiet=quiet, verbose=verbose)
     stream = Stream(console)
-    handed_approval = read_approval(approval) if approval is not None else None
     flags = Flags(
         repo=repo,
         policy=policy,
@@ -76,10 +76,12 @@ def resume(
     here = installation()
     known = here.find(incident, None if incident else _here(flags))
     flags = flags.inheriting(known.state)
-    where = open_repo(Path(str(known.state.opened["repository"])))
-    around = surroundings(flags, where, console, stream)
-    taken = intake(report, where, here) if report is not None else None
-    handed = _read_value(value) if value is not None else None
+    with noted_of(here, [known], "resume"):
+        handed_approval = read_approval(approval) if approval is not None else None
+        where = open_repo(Path(str(known.state.opened["repository"])))
+        around = surroundings(flags, where, console, stream)
+        taken = intake(report, where, here) if report is not None else None
+        handed = _read_value(value) if value is not None else None
     values = {value: handed} if value is not None and handed is not None else {}
     result = go_on(here, known, around, taken, values=values, approval=handed_approval)
     stream.finished(result, result.incident or "", result.record)

@@ -62,7 +62,8 @@ def rotate(
         planned=True,
     )
     where, here = repository(repo), installation()
-    around = surroundings(flags, where, console, stream)
+    with here.refusals(where, "rotate"):
+        around = surroundings(flags, where, console, stream)
     taken = _taken(around, values, where, here)
     if not taken.secrets:
         raise UsageError(

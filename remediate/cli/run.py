@@ -57,7 +57,8 @@ def start(report: str, flags: Flags, console: Console, stream: Stream) -> None:
 
     where = repository(flags.repo)
     here = installation()
-    around = surroundings(flags, where, console, stream)
+    with here.refusals(where, "run"):
+        around = surroundings(flags, where, console, stream)
     taken = intake(report, where, here)
     if not taken.secrets:
         console.note("The report names no secret: nothing to do.")

@@ -27,13 +27,16 @@ def undo(
     from remediate.api.undoing import undo as put_back
     from remediate.history.repo import open_repo
     from remediate.incident.events import nobody
+    from remediate.incident.refusals import noted_of
 
     console = Console(as_json=json, plain=plain)
     here = installation()
     known = find(here, incident, repo)
-    where = open_repo(Path(str(known.state.opened["repository"])))
-    flags = Flags(repo=repo, yes=yes, key_file=key_file)
-    left = put_back(here, known, surroundings(flags, where, console, nobody))
+    with noted_of(here, [known], "undo"):
+        where = open_repo(Path(str(known.state.opened["repository"])))
+        flags = Flags(repo=repo, yes=yes, key_file=key_file)
+        around = surroundings(flags, where, console, nobody)
+    left = put_back(here, known, around)
     if json:
         console.document({"incident": known.state.id, "undone": True, "left_alone": list(left)})
     else:

@@ -28,6 +28,7 @@ from remediate.incident.journal import Journal
 from remediate.incident.lock import hold, repository_lock
 from remediate.incident.options import Options
 from remediate.incident.policy import FILE_NAME, Policy, load
+from remediate.incident.refusals import noted, noted_of
 from remediate.incident.rows import SCHEMA, Kind
 from remediate.incident.run import Run
 from remediate.incident.runlog import kept, logged
@@ -124,6 +125,11 @@ class Installation:
             ):
                 return known
         return None
+
+    def refusals(self, repo: Repo, asked: str) -> contextlib.AbstractContextManager[None]:
+        """What is refused within is written into the journal of each incident open in *repo*."""
+        found = (k for k in self.incidents() if not k.state.closed)
+        return noted_of(self, (k for k in found if same_repository(k.state, repo)), asked)
 
     def journal(self, folder: Path, *, reader: bool = False) -> contextlib.closing[Journal]:
         """The journal in *folder*, its head witnessed in this state folder; closed by ``with``."""
@@ -260,6 +266,7 @@ def _resumed(
     with (
         hold(folder / "lock", folder.name, "this incident"),
         installation.journal(folder) as journal,
+        noted(journal, "go on with the incident"),
         contextlib.ExitStack() as stack,
     ):
         sweep_drafts(folder)
@@ -311,6 +318,7 @@ def needles_of(
     with (
         hold(known.folder / "lock", known.folder.name, purpose),
         installation.journal(known.folder) as journal,
+        noted(journal, f"take the values: {purpose}"),
     ):
         seal = None
         if sealing.exists(known.folder):

@@ -85,7 +85,8 @@ class Kind(StrEnum):
     allowed from here on, at the opening and at each resume; ``changed`` names what is other than
     in the row of this kind before it."""
     REFUSAL = "refusal"
-    """``{asked, why}``: something that was asked for and not done, for an auditor."""
+    """``{asked, why}``: something that was asked for and not done, for an auditor. Where no stage was
+    at work, ``by`` says who asked."""
     ADVICE = "advice"
     """``{text}``: good to do, wanted by nobody; never a manual step."""
     UNDONE = "undone"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from remediate.errors import Error, ExitStatus, InterruptedRunError
 from remediate.incident.approval import gate
 from remediate.incident.conclusion import Conclusion, conclude
+from remediate.incident.refusals import refuses, told
 from remediate.incident.rows import Kind
 from remediate.incident.run import Run
 from remediate.stages.interface import DONE, WAITING, Result, Stage, stages
@@ -71,6 +72,8 @@ def _one(run: Run, stage: Stage) -> bool:
     except Error as error:
         if error.exit_status is ExitStatus.DECLINED:
             run.refuse(f"stage {stage.name}", "the person who was asked said no")
+        elif refuses(error) and not told(run.rows):
+            run.refuse(f"stage {stage.name}", error.message)
         run.write(
             Kind.STAGE_FINISHED,
             {

@@ -111,6 +111,11 @@ def _rehearse(run: Run, number: int) -> Rehearsal:
         blobs=rehearsal.blobs,
         refs=[asdict(ref) for ref in rehearsal.refs],
     )
+    for held in rehearsal.held:
+        why = next(
+            (m for m in rehearsal.messages if held[:12] in m), "it stands in other places too"
+        )
+        run.refuse(f"replace the secret {held[:12]} in history", why)
     if rehearsal.messages:
         for message in rehearsal.messages[:20]:
             run.advise(message)

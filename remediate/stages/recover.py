@@ -200,6 +200,7 @@ def _accept(
     assert waiting.manual is not None
     run.handed.pop(waiting.manual.id, None)
     if outcome.manual is not None:
+        run.refuse(f"take in the value for {waiting.manual.id}", outcome.reason)
         raise UsageError(
             f"The new value was not taken: {outcome.reason}",
             hint=f"Bring another one: remediate resume --value {waiting.manual.id}",

@@ -31,6 +31,8 @@ _ONE_RUN = frozenset(
 meanwhile at the vendor, each taking of a value, the encrypted backup's own bytes."""
 _OF_AN_ACTION = frozenset({"summary", "reason", "data"})
 """Of an effect that a crash cut off, the words: "refused already" in place of "revoked"."""
+_ENDED = frozenset({"action", "store"})
+"""What tells an effect's end from other things with a summary."""
 _HOW_LONG = re.compile(r"^(From detection to containment it took|It was out for) ")
 """Lessons that are told of durations alone."""
 _CAUGHT_UP = re.compile(r"^Pushed (refs/\S+)$|^(refs/\S+) is at its new value on the remote$")
@@ -49,7 +51,10 @@ def reduced(document: Any, incident: str, new: Iterable[str]) -> Any:
 
     def walk(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
-            out = _TIMES | _ONE_RUN | (_OF_AN_ACTION if "action" in value else frozenset())
+            if value.get("topic") == "events":
+                # Our own calls are among what the vendor saw, and a resume makes others.
+                value = {k: v for k, v in value.items() if k != "known"}
+            out = _TIMES | _ONE_RUN | (_OF_AN_ACTION if _ENDED & value.keys() else frozenset())
             return {k: walk(v, k) for k, v in value.items() if k not in out}
         if isinstance(value, list):
             # A search that a later one of its kind replaced tells of a run that was gone on with.

@@ -53,13 +53,21 @@ class Tried:
 
 
 def difference(one: Any, other: Any) -> Iterator[str]:
-    """The lines in which two outcomes differ."""
+    """The lines in which two outcomes differ, a long one from shortly before where it does."""
     texts = [
         json.dumps(thing, indent=1, sort_keys=True, default=str).splitlines()
         for thing in (one, other)
     ]
-    for line in difflib.unified_diff(*texts, "undisturbed", "killed", n=1, lineterm=""):
-        yield line[:400]
+    # From - (undisturbed) to + (killed).
+    diff = list(difflib.unified_diff(*texts, n=0, lineterm=""))[2:]
+    for line, other in zip(diff, [*diff[1:], ""], strict=True):
+        if line[:1] == "-" and other[:1] == "+":
+            pairs = enumerate(zip(line[1:], other[1:], strict=False))
+            at = max(0, next((n for n, (a, b) in pairs if a != b), 0) - 100)
+            yield f"-…{line[1 + at :][:400]}"
+            yield f"+…{other[1 + at :][:400]}"
+        elif line[:1] not in "-+":
+            yield line[:400]
 
 
 def told(tried: Tried) -> None:
