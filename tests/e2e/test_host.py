@@ -79,7 +79,7 @@ def test_everything_is_lifted_for_the_push_and_put_back(cli: Cli, world: World) 
     done = cli(*world.arguments("run", world.root / "report.txt"), env=world.github.environment())
     assert done.code == 3, done.out
     lifted = effects(done, "lift")
-    assert len(lifted) == 5 and {status for _, status in lifted} == {"done"}
+    assert len(lifted) == 6 and {status for _, status in lifted} == {"done"}
     assert effects(done, "put-back") == lifted[::-1], "the last that was lifted first"
     assert world.there.snapshot() == before
     (step,) = [s for s in done.finished["manual"] if s["id"] == "github-support"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -14,6 +15,7 @@ from remediate.plugins.host import Change, Copies, SupportCase
 from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
 from remediate_providers.github import host_copies
 from remediate_providers.github import host_guards as guards
+from remediate_providers.github import host_merging as merging
 from remediate_providers.github import host_secrets as scanning
 from remediate_providers.github import host_triggers as triggers
 from remediate_providers.github.host_look import look
@@ -36,6 +38,8 @@ _LIFT: Mapping[str, _Act] = {
     "workflow": lambda talk, change: triggers.set_workflow(talk, change, paused=True),
     "hook": lambda talk, change: triggers.set_hook(talk, change, paused=True),
     "auto-merge": lambda talk, _change: triggers.set_auto_merge(talk, off=True),
+    "merges-itself": lambda talk, change: merging.set_merging(talk, change, off=True),
+    "queued": lambda talk, change: merging.set_merging(talk, change, off=True),
     "push-protection": lambda talk, _change: scanning.set_all(
         talk, dict.fromkeys(scanning.NAMES, "enabled")
     ),
@@ -46,6 +50,8 @@ _PUT_BACK: Mapping[str, _Act] = {
     "workflow": lambda talk, change: triggers.set_workflow(talk, change, paused=False),
     "hook": lambda talk, change: triggers.set_hook(talk, change, paused=False),
     "auto-merge": lambda talk, _change: triggers.set_auto_merge(talk, off=False),
+    "merges-itself": lambda talk, change: merging.set_merging(talk, change, off=False),
+    "queued": lambda talk, change: merging.set_merging(talk, change, off=False),
     "push-protection": lambda talk, change: scanning.set_all(talk, change.before),
 }
 
@@ -75,6 +81,9 @@ class GitHubHost:
         found: list[Change] = []
         with Talk(url, vendor) as talk:
             about = talk.get("")
+            with contextlib.suppress(VendorError):
+                # Told by `look`; what can be done without GraphQL is done all the same.
+                found += merging.merging_changes(talk, refs)
             found += triggers.auto_merge_changes(about)
             found += triggers.workflow_changes(talk)
             found += triggers.hook_changes(talk)

@@ -9,6 +9,7 @@ from remediate.errors import VendorError
 from remediate.model import Json
 from remediate.plugins.outcome import Evidence, Facts
 from remediate.wording import count
+from remediate_providers.github.host_merging import affected
 from remediate_providers.github.host_talk import Talk
 
 MOST = 200
@@ -30,6 +31,7 @@ def look(talk: Talk, refs: Sequence[str]) -> Facts:
 
     learn("repository", lambda: _repository(talk.get("")))
     learn("pulls", lambda: _pulls(talk, branches))
+    learn("merge queue", lambda: _queue(talk, refs))
     learn("forks", lambda: _forks(talk))
     learn("pushers", lambda: _pushers(talk))
     learn("releases", lambda: _releases(talk, tags))
@@ -63,6 +65,11 @@ def _pulls(talk: Talk, branches: set[str]) -> dict[str, Json]:
         if row.get("auto_merge") is not None:
             waiting.append(f"#{row['number']}")
     return {"pulls": affected, "pulls_count": number, "auto_merge": waiting}
+
+
+def _queue(talk: Talk, refs: Sequence[str]) -> dict[str, Json]:
+    rows = [row for row in affected(talk, refs) if row.get("mergeQueueEntry") is not None]
+    return {"merge_queue": [f"#{row['number']}" for row in rows]}
 
 
 def _forks(talk: Talk) -> dict[str, Json]:

@@ -92,6 +92,13 @@ class Talk:
         except HttpError as error:
             raise VendorError(self.api.refusal(error), hint="Then: remediate resume") from None
 
+    def graph(self, query: str, variables: Mapping[str, object]) -> Answer:
+        """`Api.graph`. Raises `VendorError` where there is no answer."""
+        try:
+            return self.api.graph(query, variables, self._token)
+        except HttpError as error:
+            raise VendorError(self.api.refusal(error), hint="Then: remediate resume") from None
+
     def get(self, path: str) -> dict[str, Any]:
         """One thing. Raises `VendorError` for anything but 200 and an object."""
         answer = self.ask("GET", path)

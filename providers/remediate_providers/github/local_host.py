@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from remediate.secret import Secret
-from remediate_providers.github import local_copies
+from remediate_providers.github import local_copies, local_merging
 from remediate_providers.github.local_state import State
 from remediate_providers.loopback import Reply, Request
 
@@ -102,6 +102,13 @@ class HostedRepository:
             "workflows": {n: one["state"] for n, one in self.workflows.items()},
             "hooks": {n: one["active"] for n, one in self.hooks.items()},
             "auto-merge": self.about["allow_auto_merge"],
+            "pulls": {
+                one["number"]: (
+                    (one.get("auto_merge") or {}).get("merge_method"),
+                    bool(one.get("queued")),
+                )
+                for one in self.pulls
+            },
         }
 
 
@@ -140,6 +147,8 @@ class HostAnswers:
             return self._user(request)
         if re.fullmatch(r"/user/keys(/\d+)?", request.path) and (login := self._login(request)):
             return self._user_keys(request, self.ssh_keys.setdefault(login, []))
+        if request.path == "/graphql" and (login := self._login(request)):
+            return local_merging.graphql(self.repositories, login, request)
         owned = re.fullmatch(r"/(orgs|users)/([^/]+)/packages", request.path)
         if owned and self._login(request):
             kept = [

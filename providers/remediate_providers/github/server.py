@@ -47,6 +47,11 @@ class Server:
         return urlsplit(self.api).netloc
 
     @property
+    def graphql(self) -> str:
+        """Address of its GraphQL API (a server of one's own has it beside ``/api/v3``)."""
+        return f"{self.api.removesuffix('/v3')}/graphql"
+
+    @property
     def public(self) -> bool:
         """Whether this is github.com itself."""
         return self.api == PUBLIC
@@ -109,6 +114,17 @@ class Api:
             json=json,
             query=query,
             anonymous=token is None and app is None,
+        )
+
+    def graph(self, query: str, variables: Mapping[str, object], token: Secret) -> Answer:
+        """Ask in GraphQL. Repeated: no call of ours does harm when it is made twice."""
+        return self._http.ask(
+            "POST",
+            self.server.graphql,
+            patience=self.patience,
+            repeat=True,
+            headers=headers(token),
+            json={"query": query, "variables": dict(variables)},
         )
 
     def sign_in(self, form: Mapping[str, str]) -> Answer:

@@ -70,6 +70,16 @@ class Project:
 
 def changes(project: Project, refs: Sequence[str]) -> Iterator[Change]:
     """Triggers first: guards are the last to be lifted and the first to be put back."""
+    branches = {ref.removeprefix("refs/heads/") for ref in refs if ref.startswith("refs/heads/")}
+    for row in project.every("/merge_requests?state=opened"):
+        ends = {str(row.get("source_branch")), str(row.get("target_branch"))}
+        if row.get("merge_when_pipeline_succeeds") is True and ends & branches:
+            number = row["iid"]
+            yield Change(
+                f"auto-merge/{number}", "trigger",
+                f"cancel auto-merge of !{number}, for good: set it again where it is still wanted",
+                {"merge_when_pipeline_succeeds": True},
+            )  # fmt: skip
     builds = project.get("").get("builds_access_level")
     if isinstance(builds, str) and builds != "disabled":
         yield Change("ci", "trigger", "pause CI/CD", {"builds_access_level": builds})
@@ -106,6 +116,8 @@ def _met(rule: Mapping[str, Any], refs: Sequence[str], space: str) -> bool:
 def switch(project: Project, change: Change, *, lift: bool) -> Outcome:
     """Make *change* (or, not *lift*, put it back), and read it again."""
     sort, _, name = change.id.partition("/")
+    if sort == "auto-merge":
+        return _auto_merge(project, name, lift=lift)
     done = f"{project.path}: {change.title}" + ("" if lift else ", put back")
     summary = f"{project.path}: {change.title}: " + ("not done" if lift else "not put back")
     answer, path, wanted = _written(project, change, sort, name, lift=lift)
@@ -127,6 +139,32 @@ def switch(project: Project, change: Change, *, lift: bool) -> Outcome:
     )
     return Outcome(
         Status.DONE, done, evidence=(project.api.seen(f"GET {project.root}{path}", saw.lower()),)
+    )
+
+
+def _auto_merge(project: Project, number: str, *, lift: bool) -> Outcome:
+    """Cancel it. It is never set again: GitLab merges at once where the pipeline has ended already.
+
+    https://docs.gitlab.com/api/merge_requests/#cancel-merge-when-pipeline-succeeds
+    """
+    path = f"/merge_requests/{number}"
+    if not lift:
+        page = f"{project.api.server.web}/{project.path}/-/merge_requests/{number}"
+        return Outcome(Status.UNCHANGED, f"Auto-merge of !{number} stays off; by hand: {page}")
+    summary = f"{project.path}: auto-merge of !{number} was not cancelled"
+    now = project.get(path)
+    if now.get("state") == "opened" and now.get("merge_when_pipeline_succeeds") is True:
+        answer = project.ask("POST", f"{path}/cancel_merge_when_pipeline_succeeds")
+        # 405: merged or closed meanwhile; 406: not set any more. What it is now decides.
+        if answer.status not in (201, 405, 406):
+            return project.refused(summary, answer)
+        now = project.get(path)
+    if now.get("state") == "opened" and now.get("merge_when_pipeline_succeeds") is True:
+        return Outcome(Status.UNKNOWN, summary, reason="GitLab took it, and shows something else")
+    saw = f"merge_when_pipeline_succeeds={now.get('merge_when_pipeline_succeeds')}".lower()
+    seen = project.api.seen(f"GET {project.root}{path}", saw)
+    return Outcome(
+        Status.DONE, f"{project.path}: cancelled auto-merge of !{number}", evidence=(seen,)
     )
 
 

@@ -110,6 +110,8 @@ def _serve(
                         ("/hooks/", _hook)):  # fmt: skip
         if path.startswith(prefix):
             return act(project, method, path.removeprefix(prefix).lstrip("/"), body)
+    if found := re.fullmatch(r"/merge_requests/(\d+)(/cancel_merge_when_pipeline_succeeds)?", path):
+        return _merge_request(project, method, int(found[1]), cancel=found[2] is not None)
     if method == "GET" and path.startswith("/repository/commits/"):
         oid = path.rpartition("/")[2]
         there = oid in project.commits or local_sweep.has(project, oid)
@@ -154,6 +156,18 @@ def _tag(project: HostedProject, method: str, name: str, body: Mapping[str, Any]
         del project.tags[name]
         return Reply(204)
     return Reply(200, project.tags[name])
+
+
+def _merge_request(project: HostedProject, method: str, iid: int, *, cancel: bool) -> Reply:
+    one = next((row for row in project.merge_requests if row["iid"] == iid), None)
+    if one is None:
+        return _gone()
+    if cancel and method == "POST":
+        if one.get("merge_when_pipeline_succeeds") is not True:
+            return Reply(406, {"message": "406 Not Acceptable"})
+        one["merge_when_pipeline_succeeds"] = False
+        return Reply(201, {"status": "success"})
+    return Reply(200, {"state": "opened", **one})
 
 
 def _hook(project: HostedProject, method: str, number: str, body: Mapping[str, Any]) -> Reply:

@@ -103,7 +103,15 @@ def test_everything_is_lifted_by_the_least_and_put_back(
     vendor = around(github.environment())
     changes = HOST.changes(address(github), REFS, vendor)
     assert [change.id for change in changes] == [
-        *("auto-merge", "workflow/21", "hook/31", "ruleset/12", "ruleset/13", "protection/main"),
+        *(
+            "merges-itself/5",
+            "auto-merge",
+            "workflow/21",
+            "hook/31",
+            "ruleset/12",
+            "ruleset/13",
+            "protection/main",
+        ),
     ]
     assert there.snapshot() == before, "looking changes nothing"
     assert "hidden" not in repr(changes), "a webhook's address may hold a token"

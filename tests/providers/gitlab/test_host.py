@@ -92,7 +92,9 @@ def test_everything_is_lifted_by_the_least_and_put_back(
     before = there.snapshot()
     vendor = around(gitlab.environment())
     changes = HOST.changes(address(gitlab), REFS, vendor)
-    assert [c.id for c in changes] == ["ci", "hook/5", "branch/main", "branch/release/*", "tag/v*"]
+    assert [c.id for c in changes] == [
+        *("auto-merge/3", "ci", "hook/5", "branch/main", "branch/release/*", "tag/v*"),
+    ]  # fmt: skip
     assert there.snapshot() == before
     assert "hidden" not in repr(changes)
     for _ in range(2):
@@ -103,10 +105,15 @@ def test_everything_is_lifted_by_the_least_and_put_back(
     assert lifted["branches"]["docs"] == before["branches"]["docs"]
     assert lifted["branches"]["main"]["allow_force_push"] and lifted["tags"] == {"x*": [30]}
     assert not lifted["hooks"][5]["push_events"] and lifted["hooks"][6] == before["hooks"][6]
+    assert there.merge_requests[0]["merge_when_pipeline_succeeds"] is False
     for _ in range(2):
         for change in reversed(changes):
             outcome = HOST.put_back(address(gitlab), change, vendor)
-            assert outcome.status is Status.DONE, outcome
+            assert outcome.status.settled, outcome
+    assert there.merge_requests[0]["merge_when_pipeline_succeeds"] is False, (
+        "it might merge at once"
+    )
+    assert "merge_requests/3" in outcome.summary
     assert there.snapshot() == before
 
 
