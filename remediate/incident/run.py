@@ -26,7 +26,7 @@ from remediate.incident.rules import Ruled, keep_ruled, rule_needles
 from remediate.incident.sealing import Seal
 from remediate.incident.state import Effect, State, credential_data, write_outcome
 from remediate.model import Credential, Json
-from remediate.plugins.context import Asks, VendorContext
+from remediate.plugins.context import REISSUED, Asks, VendorContext
 from remediate.plugins.outcome import Facts, Outcome, Status
 from remediate.plugins.provider import Held, Provider
 from remediate.plugins.registry import providers
@@ -461,6 +461,9 @@ class Run:
         for topic in ("identity", "preserved"):
             facts = self.state.facts.get((credential_id, topic)) if credential_id else None
             known |= dict(facts.known) if facts else {}
+        made = self.state.outcome(f"reissue/{credential_id}") if credential_id else None
+        if made is not None and made.status.settled:
+            known[REISSUED] = dict(made.data)
         return known
 
 

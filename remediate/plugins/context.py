@@ -12,6 +12,9 @@ from remediate.clock import utc_now
 from remediate.model import Json
 from remediate.secret import Secret
 
+REISSUED = "reissued"
+"""The name in `VendorContext.known` under which stands what making the successor told (`Outcome.data`)."""
+
 
 class Asks(Protocol):
     """The person at the keyboard, or the flags that speak for one."""
@@ -43,7 +46,8 @@ class VendorContext:
     settings: Mapping[str, Json] = field(default_factory=dict)
     """The policy's ``[[credential]]`` table for this credential, if any."""
     known: Mapping[str, Json] = field(default_factory=dict)
-    """What describing and preserving it have told: `Facts.known`, by name; empty where nothing did."""
+    """What describing and preserving it have told: `Facts.known`, by name; empty where nothing did. Under
+    `REISSUED` the data of its successor's making, where there is one."""
     known_of: Callable[[str], Mapping[str, Json]] | None = None
     """The same of another credential, by its id: a batch has one context."""
     root: Path | None = None

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from remediate.model import Credential, Json, ManualStep
-from remediate.plugins.context import VendorContext
+from remediate.plugins.context import REISSUED, VendorContext
 from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
@@ -24,6 +24,8 @@ from remediate_providers.rest import TroubleError, text_of, texts_of
 
 CLIENT_ID = "client_id"
 """Among the facts: the app that GitHub said the token is of."""
+TRADED = "traded_at"
+"""Among what reissuing told: when a refresh token was used up by its successor."""
 ACCESS = "access_token"
 """The part of a refresh token's successor that opens anything; ``value`` is the next refresh token."""
 
@@ -42,7 +44,7 @@ class Ending:
     def look(self) -> Check:
         """With the token itself; else as the app, whose word counts for what it was seen to have."""
         if self._held.credential.kind == REFRESH:
-            return self._used_up or Check(None, reason="a refresh token can't be looked at")
+            return self._used_up or _traded(self._vendor, self.host)
         probe = look(
             self._app.api, self._held.credential.kind, self._token, self._vendor, patient=False
         )
@@ -83,11 +85,24 @@ class Ending:
             pair, seen = self._app.refresh(self._token)
         except TroubleError as error:
             return Asked(error.lost, error.status, str(error))
+        if pair is None:
+            client = self._app.settings.client_id
+            reason = f"the app {client} has no such refresh token any more, or it is another app's"
+            return Asked(status=Status.UNKNOWN, reason=reason, evidence=(seen,))
+        # That it was traded proves that it was this app's, and it has one successor.
         self._used_up = Check(False, (seen,))
-        data: dict[str, Json] = {}
-        if pair is not None:
-            data["came_of_it"] = _ended(pair, self._vendor)
+        data: dict[str, Json] = {"came_of_it": _ended(pair, self._vendor)}
         return Asked(accepted=True, evidence=(seen,), data=data)
+
+
+def _traded(vendor: VendorContext, host: str) -> Check:
+    """Dead where its successor came of it in this incident: it has one, however often it is asked for."""
+    made = vendor.known.get(REISSUED)
+    at = made.get(TRADED) if isinstance(made, Mapping) else None
+    if not isinstance(at, str):
+        return Check(None, reason="a refresh token can't be looked at")
+    probe = f"POST /login/oauth/access_token, before the next pair came of it ({host})"
+    return Check(False, (Evidence(probe, "used up", at),))
 
 
 def _ended(pair: Pair, vendor: VendorContext) -> str:
@@ -203,7 +218,8 @@ def _refreshed(app: App, held: Held, token: Secret, by_hand: Reissued) -> Reissu
         return _told(by_hand, why, (seen,))
     text = f"Traded {held.id} for the next pair; the old one was used up with that"
     return Reissued(
-        Outcome(Status.DONE, text, evidence=(seen,)), {PART: pair.refresh, ACCESS: pair.access}
+        Outcome(Status.DONE, text, evidence=(seen,), data={TRADED: seen.at}),
+        {PART: pair.refresh, ACCESS: pair.access},
     )
 
 

@@ -81,3 +81,24 @@ def test_where_it_can_not_be_reset_it_is_dead_all_the_same(
     assert github.is_dead({"value": old})
     steps = [e for e in events if e["event"] == "manual"]
     assert any(str(e["id"]).startswith("replace-github-") for e in steps)
+
+
+def test_a_refresh_token_is_traded_and_known_to_be_used_up(
+    github: RunningGitHub, tmp_path: Path
+) -> None:
+    _access, old = github.state.sign_in(OWNER, "Ov23liLocalExample00")
+    folder = tmp_path / "leak"
+    folder.mkdir()
+    policy = (
+        '[[credential]]\nmatch = "github"\nprovider = "github-app"\n'
+        'with = { client_id = "Ov23liLocalExample00" }\n'
+        'stores = ["dotenv:.env.local#REFRESH=value,ACCESS=access_token"]\n'
+    )
+    text = f'REFRESH = "{old.reveal_text()}"\n'
+    made = build(folder, [Planted({"a.py": text}, {"value": old}, policy, "Add")])
+    code, events = run(made, github)
+    assert code == 0, events
+    lines = (made.repository / ".env.local").read_text().split()
+    values = [Secret(line.partition("=")[2].strip("'\"")) for line in lines]
+    assert [tokens.kind_of(value) for value in values] == [tokens.REFRESH, tokens.USER]
+    assert all(github.state.living(value) for value in values), "the new pair lives"
