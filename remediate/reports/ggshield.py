@@ -65,6 +65,11 @@ def _scan(scan: Entry, numbers: _Numbers, commit: str, depth: int) -> Iterator[F
         commit = name
     elif not (scan.has("scans") or scan.has("entities_with_incidents")) and not commit:
         raise scan.wrong("entities_with_incidents", "a list of objects")
+    if scan.optional_number("total_incidents") and not (
+        scan.has("scans") or scan.has("entities_with_incidents")
+    ):
+        # It says itself that there are some.
+        raise scan.wrong("entities_with_incidents", "a list of objects")
     for entity in scan.optional_entries("entities_with_incidents"):
         path = below(entity.text("filename"), name)
         for incident in entity.inner("incidents"):
