@@ -46,6 +46,10 @@ class State:
     ended: set[Secret] = field(default_factory=set)
     closed_to_here: bool = False
     """Whether the app allows no requests from this address."""
+    app: tuple[str, str] = ("123.456", secrets.token_hex(16))
+    """The client id and secret of the app whose refresh tokens are not configuration tokens'."""
+    refresh: dict[Secret, tuple[bool, Secret]] = field(default_factory=dict)
+    """Refresh token to whether it is an app's, and the access token that it came with."""
     logins: list[dict[str, Any]] = field(default_factory=list)
 
     def issue(self, kind: str = tokens.TOKEN, form: str = "xoxb") -> Secret:
@@ -55,6 +59,22 @@ class State:
             self.living[value] = float("inf")
         return value
 
+    def pair(self, *, of_app: bool) -> tuple[Secret, Secret]:
+        """An expiring access token and its refresh token."""
+        access = self.issue(form="xoxe.xoxb" if of_app else "xoxe.xoxp")
+        new = Secret(f"xoxe-1-{secrets.token_hex(40)}")
+        with self.lock:
+            self.refresh[new] = (of_app, access)
+        return access, new
+
+    def trade(self, old: Secret, *, of_app: bool) -> tuple[Secret, Secret] | None:
+        """The next pair; the old refresh token is revoked with it. None for one that is none here."""
+        with self.lock:
+            if self.refresh.get(old, (None, old))[0] is not of_app:
+                return None
+            del self.refresh[old]
+            return self.pair(of_app=of_app)
+
     def end(self, value: Secret) -> None:
         """It dies after the lag."""
         with self.lock:
@@ -63,7 +83,7 @@ class State:
 
     def works(self, value: Secret) -> bool:
         """Whether it is accepted now."""
-        return self.living.get(value, 0.0) > time.monotonic()
+        return value in self.refresh or self.living.get(value, 0.0) > time.monotonic()
 
 
 class LocalSlack:
@@ -149,12 +169,14 @@ class RunningSlack:
             return self._hook(request)
         if not request.path.startswith(f"{API}/"):
             return Reply(404, "not found")
+        method = request.path.removeprefix(f"{API}/")
+        if method in ("oauth.v2.access", "tooling.tokens.rotate"):
+            return self._rotate(request.form(), of_app=method.startswith("oauth"))
         bearer = request.headers.get("Authorization", "").partition(" ")[2]
         value = Secret(bearer or request.form().get("token", ""))
         wrong = self._refused(value)
         if wrong:
             return Reply(200, {"ok": False, "error": wrong})
-        method = request.path.removeprefix(f"{API}/")
         if method == "auth.test":
             data = {"ok": True, "url": "https://acme.slack.com/", "team": "Acme", "user": "deployer",
                     "team_id": TEAM, "user_id": USER, "is_enterprise_install": False}  # fmt: skip
@@ -168,6 +190,17 @@ class RunningSlack:
             paging = {"count": 100, "total": len(self.state.logins), "page": 1, "pages": 1}
             return Reply(200, {"ok": True, "logins": self.state.logins, "paging": paging})
         return Reply(200, {"ok": False, "error": "unknown_method"})
+
+    def _rotate(self, form: Mapping[str, str], *, of_app: bool) -> Reply:
+        given = (form.get("client_id", ""), form.get("client_secret", ""))
+        if of_app and given != self.state.app:
+            return Reply(200, {"ok": False, "error": "bad_client_secret"})
+        pair = self.state.trade(Secret(form.get("refresh_token", "")), of_app=of_app)
+        if pair is None:
+            return Reply(200, {"ok": False, "error": "invalid_refresh_token"})
+        name = "access_token" if of_app else "token"
+        texts = {name: pair[0].reveal_text(), "refresh_token": pair[1].reveal_text()}
+        return Reply(200, {"ok": True, **texts, "team_id": TEAM})
 
     def _refused(self, value: Secret) -> str:
         """Slack's error for *value*; empty where it is accepted."""

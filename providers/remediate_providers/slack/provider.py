@@ -13,8 +13,8 @@ from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
 from remediate_providers.ending import end_all
-from remediate_providers.rest import NO_VALUE, text_of
-from remediate_providers.slack import evidence, steps, tokens
+from remediate_providers.rest import NO_VALUE, own_token, text_of
+from remediate_providers.slack import evidence, rotation, steps, tokens
 from remediate_providers.slack.revoke import Ending
 from remediate_providers.slack.server import Api, look, look_at, responder
 
@@ -32,6 +32,8 @@ class SlackProvider(MadeByHand):
 
     def describe(self, held: Held, vendor: VendorContext) -> Facts:
         """Workspace, user, scopes."""
+        if rotation.is_refresh(held):
+            return Facts(unknown=dict.fromkeys(("owner", "scopes"), rotation.UNASKABLE))
         probe = look_at(held, Api(vendor))
         if held.credential.kind == tokens.WEBHOOK or probe.check.alive is not True:
             reason = probe.check.reason or "Slack says no more of it"
@@ -51,14 +53,22 @@ class SlackProvider(MadeByHand):
 
     def check(self, held: Held, vendor: VendorContext) -> Check:
         """``auth.test``; for a webhook a message without a text, which is not posted."""
+        if rotation.is_refresh(held):
+            return rotation.traded(vendor)
         return look_at(held, Api(vendor)).check
 
     def revoke(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Outcome]:
         """``auth.revoke``, a few side by side."""
-        return end_all(batch, vendor, lambda held: Ending(held, vendor))
+        return end_all(batch, vendor, lambda held: Ending(held, vendor.about(held.id, batch)))
+
+    def replaces_itself(self, held: Held, vendor: VendorContext) -> bool:
+        """A refresh token alone can be traded for the next one, and dies in it."""
+        return rotation.is_refresh(held) and vendor.use_leaked
 
     def reissue(self, held: Held, vendor: VendorContext) -> Reissued:
-        """The page where a person makes the new one."""
+        """A refresh token is traded for the next pair; else the page where a person makes the new one."""
+        if rotation.is_refresh(held):
+            return rotation.reissue(Api(vendor), held)
         step = steps.replace(Api(vendor).page, held)
         return Reissued(
             Outcome(Status.MANUAL, f"{held.id} needs a successor", reason=step.why, manual=step)
@@ -72,6 +82,9 @@ class SlackProvider(MadeByHand):
             return _no("it is the leaked one itself")
         if tokens.kind_of(value) != kind:
             return _no(f"it does not look like a {tokens.title(kind)}")
+        if value.reveal().startswith(b"xoxe-"):
+            text = f"Took in a new value for {held.id}; nothing tells whether Slack takes a refresh token"
+            return Reissued(Outcome(Status.DONE, text), {tokens.PART: value})
         probe = look(Api(vendor), kind, value)
         if probe.check.alive is False or probe.doubtful:
             return _no("Slack refuses it", probe.check.evidence)
@@ -95,7 +108,12 @@ class SlackProvider(MadeByHand):
         )
 
     def confirm(self, new: Held, vendor: VendorContext) -> Check:
-        """Whether Slack accepts the new one."""
+        """Whether Slack accepts the new one; of a new pair, its access token."""
+        access = new.values.get(rotation.ACCESS)
+        if access is not None:
+            new = Held(new.credential, {tokens.PART: access})
+        if rotation.is_refresh(new):
+            return Check(None, reason=rotation.UNASKABLE)
         if tokens.token_of(new) is None:
             return Check(None, reason=NO_VALUE)
         return look_at(new, Api(replace(vendor, use_leaked=True))).check
@@ -116,9 +134,9 @@ class SlackProvider(MadeByHand):
         )
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
-        """``SLACK_TOKEN``."""
-        own = responder(vendor.environment)
-        return () if own is None else (own,)
+        """``SLACK_TOKEN``, and the secret of an app of yours."""
+        own = (responder(vendor.environment), own_token(vendor.environment, rotation.CLIENT[1]))
+        return [value for value in own if value is not None]
 
 
 def _unaskable(value: Secret) -> bool:

@@ -8,7 +8,7 @@ from remediate.plugins.outcome import Check, Status
 from remediate.plugins.provider import Held
 from remediate_providers.ending import Asked
 from remediate_providers.rest import NO_VALUE, NOT_USED, TroubleError, mapping, text_of
-from remediate_providers.slack import steps
+from remediate_providers.slack import rotation, steps
 from remediate_providers.slack.server import DEAD, Api, Probe, look_at
 from remediate_providers.slack.tokens import WEBHOOK, token_of
 
@@ -22,10 +22,13 @@ class Ending:
         self._api = Api(vendor)
         self._held = held
         self._lived = False
+        self._used_up: Check | None = None
         self.host = self._api.site.host
 
     def look(self) -> Check:
         """With itself. What Slack accepted from here and now calls invalid_auth is dead."""
+        if rotation.is_refresh(self._held):
+            return self._used_up or rotation.traded(self._api.vendor)
         probe: Probe = look_at(self._held, self._api, patient=False)
         self._lived = self._lived or probe.check.alive is True
         if probe.doubtful and self._lived:
@@ -34,6 +37,9 @@ class Ending:
 
     def ask(self) -> Asked:
         """``auth.revoke`` with the token itself; a webhook has no such call."""
+        if rotation.is_refresh(self._held):
+            asked, self._used_up = rotation.use_up(self._api, self._held)
+            return asked
         token = token_of(self._held)
         if self._held.credential.kind == WEBHOOK:
             return Asked(status=Status.MANUAL, reason="Slack has no call that ends a webhook")

@@ -14,6 +14,7 @@ from remediate.plugins.provider import Found, Held
 from remediate.secret import Secret
 from remediate.testing.faults import ProviderFaults, hold
 from remediate.testing.providers import ProviderContract, well_told
+from remediate.testing.proxy import Trouble
 from remediate.testing.surroundings import found, surroundings
 from remediate_providers.slack.local import LocalSlack, RunningSlack, make_value
 from remediate_providers.slack.provider import SlackProvider
@@ -148,3 +149,94 @@ def test_new_addresses_after_the_leak_are_suspicious(slack, around) -> None:
         ("203.0.113.77", True),
     ]
     assert "Audit Logs" in facts.unknown["actions"]
+
+
+# -- token rotation --------------------------------------------------------------------------------
+
+
+def app_of(slack) -> dict[str, str]:
+    return dict(zip(("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"), slack.state.app, strict=True))
+
+
+@pytest.fixture
+def rotating(slack):
+    def make(*, of_app: bool, **more: Any) -> tuple[Held, VendorContext]:
+        held = hold(PROVIDER, {"value": slack.state.pair(of_app=of_app)[1]})
+        environment = {**slack.environment(), **(app_of(slack) if of_app else {})}
+        return held, surroundings(environment, longest=0.01, **more)
+
+    return make
+
+
+@pytest.mark.parametrize("of_app", [True, False], ids=["app", "configuration"])
+def test_a_refresh_token_is_traded_for_the_next_pair(slack, rotating, of_app) -> None:
+    held, vendor = rotating(of_app=of_app)
+    assert PROVIDER.replaces_itself(held, vendor)
+    assert PROVIDER.check(held, vendor).alive is None
+    made = PROVIDER.reissue(held, vendor)
+    assert made.outcome.status is Status.DONE
+    assert set(made.values) == {"value", "access_token"}
+    assert slack.is_dead(held.values)
+    assert PROVIDER.confirm(Held(held.credential, made.values), vendor).alive is True
+    after = surroundings(vendor.environment, known={"reissued": made.outcome.data}, longest=0.01)
+    assert PROVIDER.revoke([held], after)[held.id].status is Status.UNCHANGED
+    assert not slack.is_dead(made.values), "the new pair lives"
+
+
+@pytest.mark.parametrize("of_app", [True, False], ids=["app", "configuration"])
+def test_without_a_store_it_is_used_up_and_what_comes_of_it_ended(slack, rotating, of_app) -> None:
+    held, vendor = rotating(of_app=of_app)
+    outcome = PROVIDER.revoke([held], vendor)[held.id]
+    assert outcome.status is Status.DONE
+    assert slack.is_dead(held.values)
+    assert outcome.data["came_of_it"].endswith("was ended at once")
+
+
+def test_one_that_slack_does_not_know_is_not_called_dead(slack, rotating) -> None:
+    held, _vendor = rotating(of_app=True)
+    elsewhere = surroundings(slack.environment(), longest=0.01)  # no secret of its app
+    outcome = PROVIDER.revoke([held], elsewhere)[held.id]
+    assert outcome.status is Status.MANUAL
+    assert "SLACK_CLIENT_SECRET" in outcome.reason
+    assert not slack.is_dead(held.values)
+    made = PROVIDER.reissue(held, elsewhere).outcome
+    assert made.status is Status.MANUAL
+    assert "whoever found it" in made.reason
+
+
+def test_a_wrong_app_secret_and_an_unwanted_use_are_told(slack, rotating) -> None:
+    held, vendor = rotating(of_app=True)
+    slack.state.app = ("123.456", "other")
+    assert "bad_client_secret" in PROVIDER.reissue(held, vendor).outcome.reason
+    held, vendor = rotating(of_app=False, use_leaked=False)
+    assert not PROVIDER.replaces_itself(held, vendor)
+    assert PROVIDER.revoke([held], vendor)[held.id].status is Status.MANUAL
+    assert not slack.is_dead(held.values)
+
+
+class TestARefreshTokensFaults(TestATokensFaults):
+    def leaked(self, running: RunningSlack) -> Held:
+        self.old = running.state.pair(of_app=False)[1]
+        return hold(PROVIDER, {"value": self.old})
+
+    def living(self, running: RunningSlack) -> int:
+        return len([one for one in running.state.refresh if one != self.old])
+
+    def before_reissue(self, scene) -> None:
+        """Nothing is ended before: it is traded while it lives."""
+
+    @pytest.mark.parametrize("trouble", [one for one in Trouble if one is not Trouble.CRASH])
+    def test_there_is_one_successor_or_a_step(self, trouble: Trouble) -> None:
+        """After a crash the pair that was lost can't be found: see below."""
+        super().test_there_is_one_successor_or_a_step(trouble)
+
+
+def test_after_a_crash_it_is_asked_for_again_and_a_pair_that_was_lost_is_told(rotating) -> None:
+    held, vendor = rotating(of_app=False)
+    before = PROVIDER.before_reissue(held, vendor)
+    assert PROVIDER.reconcile_reissue(held, before, vendor).status is Status.UNCHANGED
+    assert PROVIDER.reissue(held, vendor).values, "never asked for: it is traded now"
+    assert PROVIDER.reconcile_reissue(held, before, vendor).status is Status.UNCHANGED
+    again = PROVIDER.reissue(held, vendor).outcome
+    assert again.status is Status.MANUAL
+    assert "by us before an interruption" in again.reason
