@@ -12,6 +12,8 @@ from remediate.stages import rounds
 from remediate.stages.interface import DONE, Result, Stage
 from remediate.wording import count
 
+_NAMED = 20
+
 
 def act(run: Run) -> Result:
     """Write the advice that this incident calls for."""
@@ -55,9 +57,20 @@ def _paths(run: Run) -> set[str]:
 def _pinned(run: Run) -> None:
     """Name the files that name old commits: they point at what is not there any more."""
     rehearsal = rounds.together(run)
-    for pin in pins(run.repo, rehearsal.commits if rehearsal is not None else {})[:20]:
-        new = rehearsal.commits[pin.commit] if rehearsal is not None else ""
-        run.advise(f"{pin.path} names the old commit {pin.commit[:12]}; it is {new[:12]} now.")
+    if rehearsal is None:
+        return
+    pinned = pins(run.repo, rehearsal.commits)
+    for pin in pinned.found[:_NAMED]:
+        new = rehearsal.commits[pin.commit]
+        where = "" if pin.ref == "HEAD" else f" ({pin.ref})"
+        run.advise(
+            f"{pin.path}{where} names the old commit {pin.commit[:12]}; it is {new[:12]} now."
+        )
+    if pinned.unseen:
+        run.advise(
+            f"{count(pinned.unseen, 'older branch', 'older branches')} may name old commits in files: "
+            "look with git grep -E '[0-9a-f]{40}' BRANCH, and remediate show --commit-map FILE."
+        )
 
 
 STAGE = Stage("prevent", 90, "Keep it from coming back", act, again=more_to_say)

@@ -16,6 +16,7 @@ from remediate_providers.rest import segment
 
 RUNS, ARTIFACTS, CACHES = "workflow runs", "artifacts", "Actions caches"
 DEPLOYMENTS, RELEASES, PACKAGES, PAGES = "deployments", "releases with files", "packages", "pages"
+SUPERPROJECTS, CALLERS = "superprojects", "workflows elsewhere"
 HOW: Mapping[str, str] = {
     RUNS: "Their logs may show it: gh run view ID --log, and gh run delete ID",
     ARTIFACTS: "Download and search them, or: gh api -X DELETE repos/OWNER/NAME/actions/artifacts/ID",
@@ -24,6 +25,8 @@ HOW: Mapping[str, str] = {
     RELEASES: "Their files were built from the old history: download and search them, or upload them anew",
     PACKAGES: "Their versions were built from the old history: look into them, or delete them there",
     PAGES: "The site is a copy: look at it, and publish it anew",
+    SUPERPROJECTS: "A submodule there may be pinned to an old commit: git submodule update --remote, and commit",
+    CALLERS: "A workflow there may use one of yours by an old commit's id: name the new one",
 }
 _TYPES = ("npm", "maven", "rubygems", "docker", "nuget", "container")
 
@@ -40,6 +43,8 @@ def copies(talk: Talk, old: Collection[str], refs: Sequence[str]) -> Copies:
         RELEASES: ("releases", lambda: _releases(talk, tags, web)),
         PACKAGES: ("packages", lambda: _packages(talk, web)),
         PAGES: ("settings/pages", lambda: _pages(talk, web)),
+        SUPERPROJECTS: ("", lambda: _naming(talk, SUPERPROJECTS, "filename:.gitmodules")),
+        CALLERS: ("", lambda: _naming(talk, CALLERS, "path:.github/workflows")),
     }
     found: list[Copy] = []
     unknown: dict[str, str] = {}
@@ -47,7 +52,8 @@ def copies(talk: Talk, old: Collection[str], refs: Sequence[str]) -> Copies:
         try:
             found += ask()
         except VendorError as error:
-            unknown[kind] = f"{error.message.rstrip('.')}; its page: {web}/{page}"
+            where = "" if not page else f"; its page: {web}/{page}"
+            unknown[kind] = error.message.rstrip(".") + where
     return Copies(found, HOW, unknown)
 
 
@@ -105,3 +111,15 @@ def _pages(talk: Talk, web: str) -> Iterator[Copy]:
     if answer.status != 200 or not isinstance(data, dict):
         raise VendorError(talk.api.refusal(answer))
     yield Copy(PAGES, str(data.get("html_url") or f"{web}/settings/pages"))
+
+
+def _naming(talk: Talk, kind: str, among: str) -> Iterator[Copy]:
+    """Files in the owner's other repositories that name this one, as GitHub's code search has them.
+
+    It knows default branches alone (https://docs.github.com/rest/search/search#search-code).
+    """
+    query = {"q": f'"{talk}" {among} user:{talk.owner}'}
+    for row in talk.every_at("/search/code", query, within="items"):
+        where = str((row.get("repository") or {}).get("full_name", ""))
+        if where.lower() != str(talk).lower():
+            yield Copy(kind, str(row.get("html_url")))

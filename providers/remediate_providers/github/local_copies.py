@@ -32,6 +32,8 @@ class Kept:
     caches: Rows = field(default_factory=list)
     deployments: Rows = field(default_factory=list)
     packages: Rows = field(default_factory=list)
+    named: Rows = field(default_factory=list)
+    """Files elsewhere that name it, each with the qualifier by which a search finds it (``among``)."""
     site: str | None = None
     hidden_packages: bool = False
     """Whether the token lacks read:packages."""
@@ -53,3 +55,9 @@ def packages(kept: Sequence[Kept], kind: str, page: Callable[[Sequence[Any]], li
         return Reply(403, {"message": "You need at least read:packages scope to list packages."})
     rows = [row for one in kept for row in one.packages if row["package_type"] == kind]
     return Reply(200, page(rows))
+
+
+def code(kept: Sequence[Kept], query: str, page: Callable[[Sequence[Any]], list[Any]]) -> Reply:
+    """``GET /search/code?q=``: rows in an object, with their number."""
+    rows = [row for one in kept for row in one.named if row["among"] in query]
+    return Reply(200, {"total_count": len(rows), "incomplete_results": False, "items": page(rows)})

@@ -149,6 +149,9 @@ class HostAnswers:
             return self._user_keys(request, self.ssh_keys.setdefault(login, []))
         if request.path == "/graphql" and (login := self._login(request)):
             return local_merging.graphql(self.repositories, login, request)
+        if (request.method, request.path) == ("GET", "/search/code") and self._login(request):
+            kept = [one.kept for one in self.repositories.values()]
+            return local_copies.code(kept, request.first("q"), lambda rows: _page(request, rows))
         owned = re.fullmatch(r"/(orgs|users)/([^/]+)/packages", request.path)
         if owned and self._login(request):
             kept = [

@@ -34,6 +34,13 @@ def fill(github: RunningGitHub) -> None:
          "repository": {"full_name": where} if where else None}
         for name, where in (("app", "Acme/App"), ("other", "acme/other"), ("loose", None))
     ]  # fmt: skip
+    kept.named = [
+        {"among": among, "html_url": f"https://github.com/{where}/blob/x", "repository": {"full_name": where}}
+        for among, where in (
+            ("filename:.gitmodules", "acme/whole"), ("path:.github/workflows", "acme/other"),
+            ("path:.github/workflows", NAME),
+        )
+    ]  # fmt: skip
     kept.site = "https://acme.github.io/app/"
     there.about["owner"] = {"login": "acme", "type": "Organization"}
     there.releases = [
@@ -58,6 +65,8 @@ def test_what_was_made_from_old_commits_is_told_from_the_rest(
         ("releases with files", f"{WEB}/releases/v1", None),
         ("packages", f"{WEB}/pkgs/app", None),
         ("pages", "https://acme.github.io/app/", None),
+        ("superprojects", "https://github.com/acme/whole/blob/x", None),
+        ("workflows elsewhere", "https://github.com/acme/other/blob/x", None),
     }
     assert {one.kind for one in found.found} == set(HOW)
 
