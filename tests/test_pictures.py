@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remediate.cli.guide import guide_opening
-from remediate.cli.guide_view import DANGERS
+from remediate.cli.guide_danger import ONE_KEY
 from remediate.cli.guide_what import CHOICES
 from remediate.stages.interface import stages
 
@@ -33,7 +33,7 @@ def test_the_beginning_is_as_the_guide_begins_today() -> None:
         assert f"{number}. {stage.title}" in text
     for choice in CHOICES:
         assert " ".join(choice.split()) in text
-    for _, danger in DANGERS:
+    for danger in ONE_KEY:
         assert danger in text
 
 

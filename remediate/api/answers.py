@@ -16,7 +16,7 @@ class Agrees:
         """The default."""
         return default
 
-    def secret(self, question: str, *, option: str) -> Secret | None:
+    def secret(self, question: str, *, option: str, why: str = "") -> Secret | None:
         """Nobody is there to type one."""
         return None
 
@@ -30,7 +30,7 @@ class Nobody:
         """Raises `MissingOptionError`."""
         raise MissingOptionError(question, option)
 
-    def secret(self, question: str, *, option: str) -> Secret | None:
+    def secret(self, question: str, *, option: str, why: str = "") -> Secret | None:
         """Nobody is there to type one; the manual step says how to bring it."""
         return None
 

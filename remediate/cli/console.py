@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from remediate.cli.progress import ProgressLine
@@ -34,6 +34,10 @@ class Console:
         self.verbose = verbose
         self._rich: Any = None
         self._progress: ProgressLine | None = None
+        self.lead: Callable[[], str] = str
+        """What a line of progress begins with."""
+        self.lines = 0
+        """How many lines were written for people so far, as the terminal's width breaks them."""
 
     @property
     def rich(self) -> Any:
@@ -62,7 +66,10 @@ class Console:
             rich = self.rich
             moving = bool(rich.is_terminal and not rich.is_dumb_terminal and not self.plain)
             self._progress = ProgressLine(
-                moving=moving, out=rich.file, width=lambda: int(rich.width)
+                moving=moving,
+                out=rich.file,
+                width=lambda: int(rich.width),
+                lead=lambda: harmless(self.lead()),
             )
         self._progress.tell(harmless(step), done, total)
 
@@ -75,7 +82,7 @@ class Console:
         """A line for people. A line feed in *text* (of a path, a vendor's message) begins no line of ours:
         what follows is set in."""
         self.settle()
-        self.rich.print(_set_in(text), style=None if self.plain else style or None)
+        self._print(_set_in(text), style)
 
     def paragraph(self, text: str, *, indent: str = "", style: str = "") -> None:
         """Sentences for people, broken between words where the terminal is narrow; addresses stay whole."""
@@ -89,7 +96,12 @@ class Console:
         )
         self.settle()
         for line in lines or [""]:
-            self.rich.print(line, style=None if self.plain else style or None)
+            self._print(line, style)
+
+    def _print(self, text: str, style: str) -> None:
+        width = max(1, int(self.rich.width))
+        self.lines += sum(1 + max(0, len(line) - 1) // width for line in text.split("\n"))
+        self.rich.print(text, style=None if self.plain else style or None)
 
     def note(self, text: str, *, style: str = "dim") -> None:
         """A line that --quiet leaves out."""

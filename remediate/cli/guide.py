@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from remediate.history.repo import Repo
     from remediate.incident.intake import Intake
     from remediate.incident.opening import Installation, Known
+    from remediate.incident.state import State
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def _open_here(console: Console, repo: Repo, here: Installation) -> Known | None
             default=True,
             why="Yes: what is done is not done again; it goes on where it stopped.\n"
             "No: it stays as it is, and we begin with another leak.\n"
+            "To take it back: Ctrl-C stops it at any point, and nothing is lost.\n"
             f"In a script: remediate resume {state.id}",
         ):
             return known
@@ -110,6 +112,7 @@ def _open_here(console: Console, repo: Repo, here: Installation) -> Known | None
 
 def _go_on(console: Console, here: Installation, known: Known, flags: Flags) -> None:
     from remediate.cli.guide_view import GuideStream
+    from remediate.cli.prompts import Guided
     from remediate.cli.session import conduct, surroundings
     from remediate.history.repo import open_repo
     from remediate.incident.opening import again
@@ -117,16 +120,25 @@ def _go_on(console: Console, here: Installation, known: Known, flags: Flags) -> 
 
     state = known.state
     flags = flags.inheriting(state)
-    stream = GuideStream(console, state.opened_at)
-    stream.done_before(state.stages)
+    stream = GuideStream(console, _detected(state))
+    asks = _asks(console, flags)
+    if isinstance(asks, Guided):
+        asks.script = lambda option: f"remediate resume {state.id} {option}"
     with noted_of(here, [known], "go on, guided"):
         where = open_repo(Path(str(state.opened["repository"])))
-        around = replace(surroundings(flags, where, console, stream), asks=_asks(console, flags))
+        around = replace(surroundings(flags, where, console, stream), asks=asks)
     with again(here, known, around) as run:
+        stream.follow(run.state, asks)
         conclusion, record = conduct(run)
         _close(console, stream, f"remediate resume {run.state.id}")
         stream.finished(conclusion, run.state.id, record)
     raise typer.Exit(int(conclusion.exit))
+
+
+def _detected(state: State) -> str:
+    """When it was found out: as the report says, else when the incident was opened."""
+    at = state.opened.get("detected_at")
+    return at if isinstance(at, str) and at else state.opened_at
 
 
 def _begin(console: Console, where: Repo, here: Installation, flags: Flags) -> None:
@@ -146,7 +158,7 @@ def _begin(console: Console, where: Repo, here: Installation, flags: Flags) -> N
         options = replace(around.options, typed=frozenset(handed.taken.values))
         around = replace(around, options=options)
     with begin(here, handed.taken, where, around) as run:
-        stream.done_before(run.state.stages)
+        stream.follow(run.state, asks)
         conclusion, record = conduct(run)
         _close(console, stream, f"{handed.again}, later: remediate resume {run.state.id}")
         stream.finished(conclusion, run.state.id, record)
@@ -162,13 +174,16 @@ def _asks(console: Console, flags: Flags) -> Agrees | Guided:
 
 def _told(console: Console, handed: HandedIn) -> None:
     """What was handed in, and what can be done about each."""
+    from remediate.incident.naming import called
+    from remediate.incident.redaction import redactor
+
     taken = handed.taken
     console.say()
     console.say(f"That is {count(len(taken.credentials), 'credential')}:", style="bold")
-    ways = _ways(taken)
+    ways, redact = _ways(taken), redactor(taken.values.values())
+    secrets = {secret.fingerprint: secret for secret in taken.secrets}
     for credential in taken.credentials[:20]:
-        name = credential.public_id or credential.id
-        console.say(f"  {credential.kind} {name}: {ways[credential.kind]}")
+        console.say(f"  {called(credential, secrets, redact)}: {ways[credential.kind]}")
     if len(taken.credentials) > 20:
         console.say(f"  and {len(taken.credentials) - 20} more")
     for thing in taken.unread[:5]:

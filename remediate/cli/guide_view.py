@@ -4,63 +4,99 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remediate.cli.console import Console
+from remediate.cli.guide_danger import dangers
 from remediate.cli.progress import duration
+from remediate.cli.prompts import Guided
 from remediate.cli.stream import Stream
 from remediate.clock import parse
 from remediate.stages.interface import stages
 from remediate.wording import count, rewriting
 
-#: What is dangerous until a stage is done, in the order in which people have to think of it.
-DANGERS = (
-    ("contain", "the key still works"),
-    ("recover", "applications lack the new key"),
-    ("clean", "its value is in this clone's history"),
-    ("publish", "its value is on the remote"),
-)
+if TYPE_CHECKING:
+    from remediate.incident.state import State
+
+_QUESTION = 14
+"""Lines that a question takes with its reasons: what stands higher than a screen less these is gone."""
 
 
 class GuideStream(Stream):
-    """A `Stream` that says before each stage where we are."""
+    """A `Stream` that says before each stage where we are, and keeps it in sight."""
 
     def __init__(self, console: Console, since: str | None) -> None:
         super().__init__(console)
         self._since = _moment(since)
-        self._names = [stage.name for stage in stages()]
-        self._open = [name for name, _ in DANGERS]
+        self._titles = {stage.name: stage.title for stage in stages()}
+        self._state: State | None = None
+        self._stage_now = ""
+        self._told_at = 0
+        self._command_told = True
+        console.lead = self._lead
 
-    def done_before(self, finished: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take over what an incident that is gone on with has behind it."""
-        self._open = [n for n in self._open if finished.get(n, {}).get("status") != "done"]
+    def follow(self, state: State, asks: object) -> None:
+        """Tell of *state* from now on; whoever *asks* says before each question where we are."""
+        self._state = state
+        if isinstance(asks, Guided):
+            asks.before, asks.script = self._remind, self._script
 
     def danger(self) -> str:
         """What is still dangerous, and how long it has been."""
-        words = [text for name, text in DANGERS if name in self._open]
-        return f"Still dangerous: {'; '.join(words) or 'nothing that we know of'} ({self._spent()} so far)."
+        words = "; ".join(dangers(self._state))
+        return f"Still dangerous: {words or 'nothing that we know of'} ({self._spent()} so far)."
 
     def _spent(self) -> str:
         return duration((datetime.now(UTC) - self._since).total_seconds())
 
     def last_word(self) -> str:
         """What is still dangerous at the end, and how long it took."""
-        if self._open:
+        if dangers(self._state):
             return self.danger()
         return f"{self._spent()} after it was found out, nothing that we know of is dangerous any more."
 
+    def _number(self) -> str:
+        names = list(self._titles)
+        number = names.index(self._stage_now) + 1 if self._stage_now in names else 0
+        return f"Step {number} of {len(names)}"
+
+    def _lead(self) -> str:
+        """What a line that moves begins with."""
+        return f"{self._number()}, {self._spent()} so far: " if self._stage_now else ""
+
+    def _head(self) -> None:
+        say = self._console
+        say.say()
+        say.paragraph(f"{self._number()}: {self._titles.get(self._stage_now, '')}", style="bold")
+        say.paragraph(self.danger(), indent="  ")
+        self._told_at = say.lines
+
+    def _remind(self) -> None:
+        """Once more where we are, where it has left the screen by the time that a question is put."""
+        if not self._stage_now:
+            return
+        height = int(self._console.rich.size.height)
+        if self._console.lines - self._told_at > max(0, height - _QUESTION):
+            self._head()
+
+    def _script(self, option: str) -> str:
+        """What does this step in a script."""
+        self._command_told = True
+        if option.startswith("remediate ") or self._state is None:
+            return option if option.startswith("remediate ") else ""
+        more = f" {option}" if option != "--yes" else ""
+        only = f" --only {self._stage_now}" if self._stage_now else ""
+        return f"remediate resume {self._state.id} --yes{only}{more}"
+
     def _stage(self, data: Mapping[str, Any]) -> None:
         if data["status"] == "started":
-            name = data["name"]
-            number = self._names.index(name) + 1 if name in self._names else 0
-            self._console.say()
-            step = f"Step {number} of {len(self._names)}: {data['title']}"
-            self._console.paragraph(step, style="bold")
-            self._console.paragraph(self.danger(), indent="  ")
+            self._stage_now, self._command_told = str(data["name"]), False
+            self._head()
             return
-        if data["status"] == "done" and data["name"] in self._open:
-            self._open.remove(data["name"])
         super()._stage(data)
+        if data["status"] != "skipped" and not self._command_told:
+            self._console.say(f"  In a script: {self._script('--yes')}", style="dim")
+        self._stage_now = ""
 
     def _preview(self, data: Mapping[str, Any]) -> None:
         self._console.say(

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from remediate.cli.console import Console
-from remediate.cli.prompts import ask_line
+from remediate.cli.prompts import ask_hidden, ask_line
 from remediate.errors import DeclinedError, Error, MissingOptionError
+from remediate.wording import count
 
 if TYPE_CHECKING:
     from remediate.history.repo import Repo
@@ -33,6 +34,9 @@ class HandedIn:
     """The command that does the same in a script."""
 
 
+BEFORE = (
+    "It tells us which key to kill. Nothing is changed or sent anywhere yet; q leaves all as it is."
+)
 CHOICES = (
     "1  Paste the secret. It is not shown while you do.",
     "2  Give a scanner's report: the name of its file.",
@@ -40,6 +44,10 @@ CHOICES = (
     "4  Neither is at hand: have this repository looked through.",
 )
 _END = ("q", "quit", "exit")
+_MOST_LINES = 500
+"""Of one key."""
+_SHORTEST = 8
+"""Characters. What is shorter stands in too many places by chance, and no vendor issues it."""
 
 
 class What:
@@ -63,8 +71,13 @@ class What:
         while True:
             say()
             say("What do you have?", style="bold")
+            self._console.paragraph(BEFORE, indent="  ", style="dim")
             for line in CHOICES:
                 say(f"  {line}")
+            say(
+                "  In a script: remediate run REPORT   (- reads a secret or a report from standard input)",
+                style="dim",
+            )
             answer = self._line("1 to 4, a file or an address (Enter: 1; q: leave): ")
             if answer.lower() in _END:
                 raise DeclinedError(
@@ -91,21 +104,31 @@ class What:
     def _line(self, prompt: str) -> str:
         return ask_line(self._console, prompt, "what leaked?", "a report (remediate run REPORT)")
 
-    def _paste(self) -> HandedIn | None:
-        """One value. A key of many lines ends at its END line, any other at the first line's end."""
-        import getpass
+    def _hidden(self, prompt: str) -> str:
+        return ask_hidden(self._console, prompt, "what leaked?", "a report (remediate run REPORT)")
 
+    def _paste(self) -> HandedIn | None:
+        """One value. A key of many lines ends at its END line, any other at the first line's end.
+
+        A person whose key has no such line gets out with two empty ones.
+        """
         from remediate.reports.canonical import canonical
         from remediate.reports.secrets import DistinctSecret
         from remediate.secret import Secret
 
-        lines = [getpass.getpass("Secret (not shown): ", stream=sys.stderr).strip()]
+        lines = [self._hidden("Secret (not shown): ")]
         if lines[0].startswith("-----BEGIN "):
-            while not lines[-1].startswith("-----END ") and len(lines) < 500:
-                lines.append(getpass.getpass("", stream=sys.stderr).strip())
+            self._console.say("Go on: it ends with its END line (or with two empty lines).")
+            while (
+                not lines[-1].startswith("-----END ")
+                and lines[-2:] != ["", ""]
+                and len(lines) < _MOST_LINES
+            ):
+                lines.append(self._hidden(""))
         value = "\n".join(lines).strip()
-        if not value:
-            self._console.say("Nothing was pasted.")
+        wrong = _no_secret(value)
+        if wrong:
+            self._console.say(wrong)
             return None
         secret = Secret(canonical(value.encode("utf-8", "surrogateescape")))
         return HandedIn(
@@ -117,7 +140,7 @@ class What:
     def _report(self, name: str = "") -> HandedIn | None:
         from remediate.reports.read import load
 
-        name = name or self._line("The report's file: ")
+        name = name or self._line("The report's file (Enter: back): ")
         if not name:
             return None
         path = Path(name.strip("'\"")).expanduser()
@@ -132,7 +155,7 @@ class What:
         from remediate.plugins.registry import hosts
         from remediate.plugins.report import Document
 
-        address = address or self._line("The alert's address: ")
+        address = address or self._line("The alert's address (Enter: back): ")
         if not address:
             return None
         for host in hosts:
@@ -164,7 +187,8 @@ class What:
                 default=True,
                 why=f"It is installed here, and finds more than we do by ourselves.\n"
                 f"Yes: {command}\nNo: we look for what has a shape of its own (tokens with a vendor's "
-                "prefix, private keys).\nNothing is changed by either, and no vendor is asked.",
+                "prefix, private keys).\nThere is nothing to take back: neither changes anything or asks a "
+                "vendor.",
             ):
                 return self._chosen(self._read(scanner.run(where), f"{command} | remediate run -"))
         found = search(self._repo, progress=self._console.progress)
@@ -183,16 +207,25 @@ class What:
         from dataclasses import replace
 
         from remediate.incident.intake import only
+        from remediate.incident.naming import called
+        from remediate.incident.redaction import redactor
 
         credentials = found.taken.credentials
         if not credentials:
             self._console.say("Nothing was found.")
             return None
+        redact = redactor(found.taken.values.values())
+        secrets = {secret.fingerprint: secret for secret in found.taken.secrets}
         self._console.say(f"Found {len(credentials)}:")
         for number, credential in enumerate(credentials, 1):
-            self._console.say(
-                f"  {number:>2}  {credential.kind} {credential.public_id or credential.id}"
-            )
+            self._console.say(f"  {number:>2}  {called(credential, secrets, redact)}")
+        self._console.paragraph(
+            "Those you choose go on to be killed and removed from history; the others stay as they are. You "
+            "are asked before anything is done.",
+            indent="  ",
+            style="dim",
+        )
+        self._console.say(f"  In a script: {found.again}", style="dim")
         while True:
             answer = self._line("Which have leaked? Numbers, or Enter for all, 0 for none: ")
             words = answer.replace(",", " ").split()
@@ -215,3 +248,21 @@ class What:
         from remediate.incident.intake import take_in_values
 
         return take_in_values(secrets, self._repo, self._here.key, name=way)
+
+
+def _no_secret(value: str) -> str:
+    """Why what was pasted can't be the secret that was meant; empty where it may be. Never shows it."""
+    if not value:
+        return "Nothing was pasted. Nothing was done."
+    if value.startswith("-----BEGIN "):
+        whole = value.splitlines()[-1].startswith("-----END ")
+        return "" if whole else "That key has no END line. Nothing was done: paste all of it."
+    if len(value) < _SHORTEST:
+        return (
+            f"That is only {count(len(value), 'character')} long: no vendor issues a secret so short. Nothing was "
+            "done."
+        )
+    # A name of a file is public, and typed here by mistake; a secret that is one would be odd.
+    if Path(value).is_file():
+        return "That is the name of a file here, not a secret. Nothing was done: answer 2 to give a report."
+    return ""

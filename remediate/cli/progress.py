@@ -25,11 +25,13 @@ class ProgressLine:
         out: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
         width: Callable[[], int] = lambda: 80,
+        lead: Callable[[], str] = str,
     ) -> None:
         self._moving = moving
         self._out = out if out is not None else sys.stderr
         self._clock = clock
         self._width = width
+        self._lead = lead
         self._step = ""
         self._begun = 0.0
         self._first = 0
@@ -46,13 +48,15 @@ class ProgressLine:
         if spent < _QUIET:
             return
         if self._moving:
-            text = _text(step, done, total, done - self._first, spent)[: max(10, self._width() - 1)]
+            text = _text(self._lead() + step, done, total, done - self._first, spent)
+            text = text[: max(10, self._width() - 1)]
             self._out.write(f"\r\x1b[2K{text}")
             self._out.flush()
             self._shown = True
         elif now - self._told >= _EVERY:
             self._told = now
-            self._out.write(f"  {_text(step, done, total, done - self._first, spent)}\n")
+            text = _text(self._lead() + step, done, total, done - self._first, spent)
+            self._out.write(f"  {text}\n")
             self._out.flush()
 
     def clear(self) -> None:

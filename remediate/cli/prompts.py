@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 
 from remediate.api.answers import unasked
 from remediate.cli.console import Console
@@ -23,7 +24,7 @@ class Person:
         self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
     ) -> bool:
         """Ask until the answer is yes or no; Enter takes the default."""
-        self._explain(why)
+        self._explain(why, option)
         marks = "[Y/n]" if default else "[y/N]"
         while True:
             answer = ask_line(self._console, f"{question} {marks} ", question, option).lower()
@@ -35,16 +36,15 @@ class Person:
                 return False
             self._console.say("Please answer yes or no.")
 
-    def _explain(self, why: str) -> None:
+    def _explain(self, why: str, option: str) -> None:
         for line in why.splitlines():
             self._console.paragraph(line, indent="  ", style="dim")
 
-    def secret(self, question: str, *, option: str) -> Secret | None:
+    def secret(self, question: str, *, option: str, why: str = "") -> Secret | None:
         """Ask without echo; None for an empty line."""
-        import getpass
-
+        self._explain(why, option)
         self._console.paragraph(question)
-        typed = getpass.getpass("Value (not shown): ", stream=sys.stderr).strip()
+        typed = ask_hidden(self._console, "Value (not shown): ", question, option)
         return Secret(typed) if typed else None
 
 
@@ -63,6 +63,17 @@ def ask_line(console: Console, prompt: str, question: str, option: str) -> str:
     return line.strip()
 
 
+def ask_hidden(console: Console, prompt: str, question: str, option: str) -> str:
+    """Like `ask_line`, without echo. What is typed before the prompt stands is dropped by getpass."""
+    import getpass
+
+    console.settle()
+    try:
+        return getpass.getpass(harmless(prompt), stream=sys.stderr).strip()
+    except EOFError:
+        raise MissingOptionError(question, option) from None
+
+
 def _forget_typed() -> None:
     """What was typed before a question was there is no answer to it."""
     import termios
@@ -72,16 +83,25 @@ def _forget_typed() -> None:
 
 
 class Guided(Person):
-    """Somebody who does this for the first time: what is severe is confirmed by typing a name."""
+    """Somebody who does this for the first time: what is severe is confirmed by typing a name, and each
+    question ends with the command that answers it in a script."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self.before: Callable[[], None] = lambda: None
+        """Called before a question is put: what must be seen while it is answered."""
+        self.script: Callable[[str], str] = lambda _option: ""
+        """The command that does in a script what the question, answered by this option, does."""
 
     def confirm(
         self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
     ) -> bool:
         """Like `Person.confirm`; where *typed* is given, that word is the yes and an empty line the no."""
+        self.before()
         if not typed:
             return super().confirm(question, option=option, default=default, why=why)
         self._console.say()
-        self._explain(why)
+        self._explain(why, option)
         wanted = harmless(typed)
         while True:
             answer = ask_line(
@@ -95,6 +115,18 @@ class Guided(Person):
             if answer.lower() in ("", "n", "no"):
                 return False
             self._console.say(f"That is not {wanted}. Nothing was done.")
+
+    def secret(self, question: str, *, option: str, why: str = "") -> Secret | None:
+        """Like `Person.secret`."""
+        self.before()
+        return super().secret(question, option=option, why=why)
+
+    def _explain(self, why: str, option: str) -> None:
+        super()._explain(why, option)
+        command = self.script(option)
+        if command:
+            # In one piece, however narrow the terminal: it is there to be copied.
+            self._console.say(f"  In a script: {command}", style="dim")
 
 
 def asks(console: Console, *, yes: bool) -> Asks:

@@ -100,9 +100,12 @@ def _read_value(step: str) -> Secret:
     from remediate.secret import Secret
 
     if sys.stdin.isatty():
-        import getpass
+        from remediate.cli.prompts import ask_hidden
 
-        raw = getpass.getpass(f"Value for {step} (not shown): ", stream=sys.stderr).encode()
+        prompt = f"Value for {step} (not shown): "
+        raw = ask_hidden(
+            Console(), prompt, prompt, f"remediate resume --value {step} < FILE"
+        ).encode()
     else:
         raw = sys.stdin.buffer.read(1024 * 1024)
     raw = raw.rstrip(b"\r\n")

@@ -63,7 +63,7 @@ class Stream:
         say(_VERDICTS[conclusion.status].format(incident=incident), style="bold")
         for step in conclusion.manual:
             say()
-            say(f"  Yours to do: {step.title}")
+            say(f"  Yours to do: {step.title}   [{step.id}]")
             say(f"    Why: {step.why}")
             if step.url:
                 say(f"    Where: {step.url}")

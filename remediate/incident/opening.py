@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import remediate
 from remediate.clock import utc_now
-from remediate.errors import BusyError, NoSuchIncidentError, UsageError
+from remediate.errors import BusyError, CustodyError, NoSuchIncidentError, UsageError
 from remediate.history.git import run as git
 from remediate.history.memory import Memory
 from remediate.history.model import Needle
@@ -212,6 +212,33 @@ def _opened(
         yield run
 
 
+def _unlocked(folder: Path, around: Surroundings, name: str) -> sealing.Seal:
+    """The incident's key pair; a person at the terminal who mistypes the passphrase is asked again.
+
+    Raises `CustodyError` where there is none, or where what came from a file does not open it.
+    """
+    if around.user_key is not None or not sealing.wants_key(folder):
+        return sealing.unlock(folder, around.user_key, name=name)
+    question = (
+        f"{name} is sealed with a passphrase. It, please (nothing is shown; Enter alone to leave)."
+    )
+    why = (
+        "It opens the leaked values and the backup, which nobody can read without it.\n"
+        "The passphrase: the work goes on where it stopped.\n"
+        "Enter alone: nothing is done, and nothing is lost.\n"
+        "There is nothing to take back: it changes nothing by itself."
+    )
+    while True:
+        typed = around.asks.secret(question, option="--key-file FILE", why=why)
+        try:
+            return sealing.unlock(folder, typed, name=name)
+        except CustodyError:
+            if typed is None:
+                raise
+            why = ""
+            question = "That passphrase does not open it. Once more, please (Enter alone to leave)."
+
+
 def _draft(installation: Installation, name: str, stack: contextlib.ExitStack) -> Path:
     """A folder that becomes the incident's by its renaming, locked; those of the dead are removed."""
     home = installation.home
@@ -273,12 +300,7 @@ def _resumed(
         sweep_drafts(installation.home.heads, name)
         seal = None
         if sealing.exists(folder):
-            user_key = around.user_key
-            if user_key is None and sealing.wants_key(folder):
-                user_key = around.asks.secret(
-                    f"{name} is sealed with a passphrase.", option="--key-file FILE"
-                )
-            seal = sealing.unlock(folder, user_key, name=name)
+            seal = _unlocked(folder, around, name)
         elif around.user_key is not None:
             seal = sealing.make(folder, around.user_key, name=name)
         custody = Custody(folder, installation.key, seal)

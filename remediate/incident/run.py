@@ -17,6 +17,7 @@ from remediate.incident.answers import Answers
 from remediate.incident.custody import Custody
 from remediate.incident.events import Event, Listener
 from remediate.incident.journal import Journal
+from remediate.incident.naming import called
 from remediate.incident.options import Options
 from remediate.incident.policy import Policy, table_settings
 from remediate.incident.redaction import harmless, redactor
@@ -318,6 +319,10 @@ class Run:
             self._redactor = (len(names), redactor(self.custody.every()))
         return self._redactor[1]
 
+    def called(self, credential: Credential) -> str:
+        """What *credential* is called among others: see `remediate.incident.naming`."""
+        return called(credential, self.state.secrets, lambda text: self.redactor()(text))
+
     def _note(self, fingerprints: Sequence[str], purpose: str) -> None:
         """Journal that values were taken; once a stage and purpose."""
         fresh = [f for f in fingerprints if (self.stage, f, purpose) not in self._taken]
@@ -355,16 +360,22 @@ class Run:
             "The backup, which makes undo possible, is sealed with a passphrase of your choice: "
             "8 characters or more, and you need it again for undo (Enter alone: do without)."
         )
+        why = (
+            "The backup holds the leaked values, so it must not lie about in clear.\n"
+            "A passphrase: the backup is made, and `remediate undo` can put the old history back.\n"
+            "Enter alone: nothing is backed up, and the history is left as it is.\n"
+            "To take it back: delete the backup, which the record names."
+        )
         while True:
-            typed = self.asks.secret(question, option="--key-file FILE")
+            typed = self.asks.secret(question, option="--key-file FILE", why=why)
             if typed is None:
                 return None
             if len(typed.reveal()) < 8:
-                question = "That was too short: 8 characters or more."
+                question, why = "That was too short: 8 characters or more.", ""
             elif typed == self.asks.secret("Once more, the same:", option="--key-file FILE"):
                 return typed
             else:
-                question = "The two were not the same. The passphrase, please:"
+                question, why = "The two were not the same. The passphrase, please:", ""
 
     def needles(self) -> list[Needle]:
         """Every leaked value as history wants it, and the user's own rules (``--expressions``).

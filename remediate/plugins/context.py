@@ -29,8 +29,11 @@ class Asks(Protocol):
         """
         ...
 
-    def secret(self, question: str, *, option: str) -> Secret | None:
-        """A value, typed without echo; None where the person has none now, or nobody is there."""
+    def secret(self, question: str, *, option: str, why: str = "") -> Secret | None:
+        """A value, typed without echo; None where the person has none now, or nobody is there.
+
+        *why*: what it is for, what follows from a value and from none, and how to take it back.
+        """
         ...
 
 

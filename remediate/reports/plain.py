@@ -15,6 +15,7 @@ from remediate.reports.canonical import PEM_HEADER, canonical
 from remediate.reports.known import known_other
 from remediate.reports.text import decode, head, shown_name
 from remediate.secret import Secret
+from remediate.wording import count
 
 SHORTEST = 8
 """Characters. Anything shorter stands in too many places by chance."""
@@ -117,7 +118,7 @@ def _problem(line: str) -> tuple[str, str] | None:
     length = len(canonical(line.encode()).decode())
     if length < SHORTEST:
         return (
-            f"{length} characters",
+            count(length, "character"),
             f"A value has {SHORTEST} or more: a shorter one stands in too many places by chance.",
         )
     if PEM_HEADER.search(line.encode()):

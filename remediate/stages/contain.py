@@ -20,7 +20,7 @@ def act(run: Run) -> Result:
     _limit(run, ours)
     open_ones = [c for c in ours if not _settled(run, c)]
     if open_ones and not run.asks.confirm(
-        f"Kill {_names(open_ones)} now?",
+        f"Kill {_names(run, open_ones)} now?",
         option="--yes",
         default=True,
         why="A leaked key is tried by strangers within minutes.\n"
@@ -60,8 +60,8 @@ def _settled(run: Run, credential: Credential) -> bool:
     return outcome is not None and outcome.status.settled
 
 
-def _names(credentials: list[Credential]) -> str:
-    shown = [f"{c.kind} {c.public_id or c.id.split(':', 1)[-1]}" for c in credentials[:3]]
+def _names(run: Run, credentials: list[Credential]) -> str:
+    shown = [run.called(credential) for credential in credentials[:3]]
     more = len(credentials) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 

@@ -23,7 +23,7 @@ def kill(run: Run, credentials: Sequence[Credential]) -> dict[str, Outcome]:
     for credential in sorted(credentials, key=lambda one: _acted_with(run, one)):
         no = may_act(run, credential)
         if no is None and not isinstance(run.provider(credential), Revokes):
-            no = _by_hand(credential)
+            no = _by_hand(credential, run.called(credential))
         if no is None:
             table = run.policy.for_credential(credential)
             batch = (_acted_with(run, credential), credential.provider, table)
@@ -84,14 +84,14 @@ def _key(credential: Credential) -> str:
     return f"revoke/{credential.id}"
 
 
-def _by_hand(credential: Credential) -> Outcome:
+def _by_hand(credential: Credential, name: str) -> Outcome:
     return Outcome(
         Status.MANUAL,
-        f"{credential.id} has to be killed by hand",
+        f"{name} has to be killed by hand",
         reason="no provider knows this kind of value",
         manual=ManualStep(
             id=f"revoke-{credential.id.replace(':', '-')}",
-            title="Revoke this secret where it was issued",
+            title=f"Revoke {name} where it was issued",
             why="remediate does not know who issued it.",
             instructions=(
                 "Find out what it opens: the places that the record names say where it was used.",

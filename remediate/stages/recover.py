@@ -65,7 +65,9 @@ def _successor(run: Run, credential: Credential) -> Outcome:
     table = run.policy.for_credential(credential)
     provider = run.provider(credential)
     if not table.stores:
-        return run.effect("reissue", credential.id, lambda: _no_store(credential), key=key)
+        return run.effect(
+            "reissue", credential.id, lambda: _no_store(credential, run.called(credential)), key=key
+        )
     if footholds(run, credential.id) and not table.insist:
         return run.effect("reissue", credential.id, lambda: _foothold(run, credential), key=key)
     if _lost(run, credential, key):
@@ -85,7 +87,9 @@ def _successor(run: Run, credential: Credential) -> Outcome:
     if made_there is not None:
         return made_there
     if not isinstance(provider, Reissues):
-        return run.effect("reissue", credential.id, lambda: _by_hand(credential), key=key)
+        return run.effect(
+            "reissue", credential.id, lambda: _by_hand(credential, run.called(credential)), key=key
+        )
     held = run.held(credential, "reissue")
     vendor = run.vendor(credential)
     before = provider.before_reissue(held, vendor)
@@ -112,7 +116,7 @@ def _successor(run: Run, credential: Credential) -> Outcome:
                 Status.MANUAL,
                 f"No third successor is asked for in place of {credential.id}",
                 reason="two were asked for and lost",
-                manual=_by_hand(credential).manual,
+                manual=_by_hand(credential, run.called(credential)).manual,
             )
         return None
 
@@ -124,17 +128,42 @@ def _successor(run: Run, credential: Credential) -> Outcome:
         detail={"before": dict(before)},
         reconcile=reconcile,
     )
-    step = outcome.manual
-    if step is not None and step.takes_value and isinstance(provider, Accepts):
-        typed = run.asks.secret(
-            f"{step.title} at {step.url}, then paste it here "
-            "(nothing is shown; Enter alone to do it later)",
-            option=f"remediate resume --value {step.id}",
-        )
-        if typed is not None:
-            run.handed[step.id] = typed
-            return _accept(run, credential, outcome, provider, typed, key)
+    if outcome.manual is not None and outcome.manual.takes_value and isinstance(provider, Accepts):
+        return _typed(run, credential, outcome, provider, outcome.manual, key)
     return outcome
+
+
+def _typed(
+    run: Run,
+    credential: Credential,
+    waiting: Outcome,
+    provider: Accepts,
+    step: ManualStep,
+    key: str,
+) -> Outcome:
+    """What a person at the terminal has made by hand, asked for until it is usable or they have none."""
+    at = f" at {step.url}" if step.url else ""
+    question = (
+        f"{step.title}{at}, then paste it here (nothing is shown; Enter alone to do it later)."
+    )
+    why = (
+        "Only a person can make this one, and the applications wait for it.\n"
+        "A value: it is tried, kept under lock and put where the applications read it.\n"
+        "Enter alone: it stays a step of yours; everything else goes on.\n"
+        "To take it back: delete what you made on the same page."
+    )
+    while True:
+        typed = run.asks.secret(question, option=f"remediate resume --value {step.id}", why=why)
+        if typed is None:
+            return waiting
+        outcome = _taken(run, credential, waiting, provider, typed, key)
+        if outcome.manual is None:
+            return outcome
+        why = ""
+        question = (
+            f"That was not taken: {outcome.reason}. Nothing was changed. Paste the right one "
+            "(Enter alone to do it later)."
+        )
 
 
 def _lost(run: Run, credential: Credential, key: str) -> bool:
@@ -189,14 +218,7 @@ def _accept(
     key: str,
 ) -> Outcome:
     """Take in a value that a person brought. Raises `UsageError` where it is not usable."""
-
-    def take() -> Outcome:
-        made = provider.accept(run.held(credential, "reissue"), value, run.vendor(credential))
-        if not made.values:
-            return replace(waiting, reason=made.outcome.reason or made.outcome.summary)
-        return _absorb(run, credential, made)
-
-    outcome = run.effect("reissue", credential.id, take, key=key)
+    outcome = _taken(run, credential, waiting, provider, value, key)
     assert waiting.manual is not None
     run.handed.pop(waiting.manual.id, None)
     if outcome.manual is not None:
@@ -206,6 +228,25 @@ def _accept(
             hint=f"Bring another one: remediate resume --value {waiting.manual.id}",
         )
     return outcome
+
+
+def _taken(
+    run: Run,
+    credential: Credential,
+    waiting: Outcome,
+    provider: Accepts,
+    value: Secret,
+    key: str,
+) -> Outcome:
+    """*value* as the successor; where it is not usable the step that *waiting* names still, with the reason."""
+
+    def take() -> Outcome:
+        made = provider.accept(run.held(credential, "reissue"), value, run.vendor(credential))
+        if not made.values:
+            return replace(waiting, reason=made.outcome.reason or made.outcome.summary)
+        return _absorb(run, credential, made)
+
+    return run.effect("reissue", credential.id, take, key=key)
 
 
 def _absorb(run: Run, credential: Credential, made: Reissued) -> Outcome:
@@ -230,14 +271,14 @@ def _absorb(run: Run, credential: Credential, made: Reissued) -> Outcome:
     return replace(made.outcome, data=data)
 
 
-def _no_store(credential: Credential) -> Outcome:
+def _no_store(credential: Credential, name: str) -> Outcome:
     return Outcome(
         Status.MANUAL,
         f"Nothing new was issued in place of {credential.id}",
         reason="policy names no store for it",
         manual=ManualStep(
             id=f"place-{credential.id.replace(':', '-')}",
-            title=f"Give whatever needs the {credential.kind} a new one",
+            title=f"Give whatever needs {name} a new one",
             why="No store is named for it, so nobody told remediate where applications read it.",
             instructions=(
                 (
@@ -268,14 +309,14 @@ def _foothold(run: Run, credential: Credential) -> Outcome:
     )
 
 
-def _by_hand(credential: Credential) -> Outcome:
+def _by_hand(credential: Credential, name: str) -> Outcome:
     return Outcome(
         Status.MANUAL,
         f"A successor of {credential.id} has to be made by hand",
         reason="no provider can issue this kind",
         manual=ManualStep(
             id=f"replace-{credential.id.replace(':', '-')}",
-            title=f"Make a new {credential.kind} and put it where applications read it",
+            title=f"Make a new one in place of {name} and put it where applications read it",
             why="remediate knows no way to issue one.",
         ),
     )

@@ -36,9 +36,9 @@ class Answers:
         self.asked.append(" ".join(part for part in (question, why, option) if part))
         return default if self._yes is None else self._yes
 
-    def secret(self, question: str, *, option: str) -> Secret | None:
+    def secret(self, question: str, *, option: str, why: str = "") -> Secret | None:
         """The next value, None when there is none left."""
-        self.asked.append(f"{question} {option}")
+        self.asked.append(" ".join(part for part in (question, why, option) if part))
         return self._values.pop(0) if self._values else None
 
 

@@ -214,7 +214,7 @@ class Interrupts:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(1)
         return default
-    def secret(self, question, *, option):
+    def secret(self, question, *, option, why=""):
         return None
 
 def opened(**more):
@@ -301,7 +301,7 @@ def test_questions_go_to_whoever_answers(place: Place) -> None:
             asked.append(option)
             return False
 
-        def secret(self, question: str, *, option: str) -> Secret | None:
+        def secret(self, question: str, *, option: str, why: str = "") -> Secret | None:
             return None
 
     result = place.open(yes=False, asks=Refuses()).run(place.report).result()

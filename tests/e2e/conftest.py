@@ -7,12 +7,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from remediate.demo.scenario import build
+
+from .guided import Leak
 
 
 @dataclass(frozen=True)
@@ -110,3 +115,50 @@ def holds(root: Path, needles: Mapping[str, bytes]) -> list[str]:
         for name, needle in needles.items()
         if needle in path.read_bytes()
     ]
+
+
+@pytest.fixture
+def leak(tmp_path: Path, sealed: Path) -> Iterator[Callable[..., Leak]]:
+    with ExitStack() as stack:
+
+        def make(*vendors: Any) -> Leak:
+            running = [vendor.start() for vendor in vendors]
+            for one in running:
+                stack.callback(one.close)
+            folder = tmp_path / "leak"
+            folder.mkdir()
+            scenario = build(folder, [one.plant() for one in running])
+            environment = {**os.environ, "TERM": "xterm", "COLUMNS": "", "LINES": ""}
+            for one in running:
+                environment |= one.environment()
+            environment["REMEDIATE_KEY_FILE"] = str(scenario.key_file)
+            environment = {k: v for k, v in environment.items() if v}
+            return Leak(scenario, {one.name: one for one in running}, environment)
+
+        yield make
+
+
+@pytest.fixture
+def guide(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Start ``remediate`` on a terminal of its own; all that it shows is in ``screen``."""
+    pexpect = pytest.importorskip("pexpect")
+    begun: list[Any] = []
+
+    def start(leak: Leak, *arguments: str, columns: int = 100, **more: str) -> Any:
+        child = pexpect.spawn(
+            sys.executable,
+            ["-m", "remediate", "--policy", str(leak.scenario.policy), *arguments],
+            cwd=str(leak.scenario.repository),
+            env={**leak.environment, **more},
+            encoding="utf-8",
+            timeout=60,
+            dimensions=(50, columns),
+        )
+        child.logfile_read = (tmp_path / f"screen{len(begun)}").open("w+", encoding="utf-8")
+        begun.append(child)
+        return child
+
+    yield start
+    for child in begun:
+        child.close(force=True)
+        child.logfile_read.close()

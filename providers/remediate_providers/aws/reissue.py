@@ -194,10 +194,15 @@ def _make_room(held: Held, user: str, aws: Aws, vendor: VendorContext) -> Outcom
         f"{why} Delete {candidate.id}, which is inactive, to make room for the new one?",
         option="--yes",
         default=unused,
-        why="It was never used, so that nothing is lost with it."
-        if unused
-        else "A deleted key can't be switched on again, and its last use can't be asked any more; "
-        "what it did stays in CloudTrail for 90 days. Under --yes it is kept.",
+        why=(
+            "It was never used, so that nothing is lost with it.\n"
+            if unused
+            else "Its last use can't be asked any more once it is gone; what it did stays in CloudTrail for "
+            "90 days. Under --yes it is kept.\n"
+        )
+        + "Yes: it is deleted, and the new key is made.\n"
+        "No: it stays, no new key is made, and how to make room is a step of yours.\n"
+        "To take it back: not possible; a deleted key can't be switched on again.",
     ):
         return manual
     current = iam.key_of(aws, user, candidate.id)

@@ -127,7 +127,10 @@ class Making:
             f"{why} Delete {gone.id}, which is inactive, to make room for the new one?",
             option="--yes",
             default=False,
-            why="A deleted one can't be switched on again. Under --yes it is kept.",
+            why="Under --yes it is kept.\n"
+            "Yes: it is deleted, and the new one is made.\n"
+            "No: it stays, no new one is made, and how to make room is a step of yours.\n"
+            "To take it back: not possible; a deleted one can't be switched on again.",
         ):
             summary = f"Made no successor of {self._name}: there is no room for it"
             return Outcome(Status.MANUAL, summary, why, manual=replace(self._by_hand, why=why))

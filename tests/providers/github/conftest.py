@@ -32,7 +32,7 @@ class Nobody:
     ) -> bool:
         return default
 
-    def secret(self, question: str, *, option: str) -> Secret | None:
+    def secret(self, question: str, *, option: str, why: str = "") -> Secret | None:
         return None
 
 
