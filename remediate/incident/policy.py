@@ -358,6 +358,7 @@ def table_settings(policy: CredentialPolicy) -> Mapping[str, Any]:
         "delete": policy.delete,
         "insist": policy.insist,
         "use_leaked": policy.use_leaked,
+        "deploy": list(policy.deploy),
         "with": options(policy),
     }
 

@@ -19,6 +19,7 @@ from remediate_providers.loopback import Fault, Loopback, Reply, Request
 from remediate_providers.vercel.server import PART, PROVIDER
 
 PROJECT = "acme-shop"
+TEAM = "team_acme1234"
 DAY = 86_400_000
 _LETTERS = string.ascii_letters + string.digits
 
@@ -69,6 +70,8 @@ class State:
     lock: threading.RLock = field(default_factory=threading.RLock)
     tokens: list[Token] = field(default_factory=list)
     variables: list[dict[str, Any]] = field(default_factory=list)
+    shared: list[dict[str, Any]] = field(default_factory=list)
+    """What the team shares among projects."""
     deployments: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     may_deploy: bool = True
@@ -85,7 +88,8 @@ class State:
     def deploy(self) -> dict[str, Any]:
         """A new deployment of production, younger than everything."""
         with self.lock:
-            newest = max([now(), *(one["updatedAt"] + 1 for one in self.variables)])
+            written = [one["updatedAt"] + 1 for one in (*self.variables, *self.shared)]
+            newest = max([now(), *written])
             one = {"uid": f"dpl_{secrets.token_hex(12)}", "name": PROJECT, "state": "READY",
                    "target": "production", "createdAt": newest, "created": newest}  # fmt: skip
             self.deployments.append(one)
@@ -213,6 +217,8 @@ class RunningVercel:
                 return _error(403, "forbidden", "You don't have permission to deploy")
             made = self.state.deploy()
             return Reply(200, {"id": made["uid"], "readyState": "QUEUED"})
+        if path == "/v1/env" or path.startswith("/v1/env/"):
+            return self._shared(request, path.removeprefix("/v1/env").strip("/"))
         found = re.fullmatch(r"/v\d+/projects/([^/]+)/env(?:/([^/]+))?", path)
         if found:
             if unquote(found[1]) != PROJECT:
@@ -254,6 +260,31 @@ class RunningVercel:
         if one["type"] == "sensitive":
             return Reply(200, {**one, "value": "", "decrypted": False})
         return Reply(200, {**one, "decrypted": True})
+
+    def _shared(self, request: Request, id_: str) -> Reply:
+        if request.first("teamId") != TEAM:
+            return _error(403, "forbidden", "You don't have permission to access this resource.")
+        if request.method == "GET" and not id_:
+            wanted = request.first("search")
+            found = [{**v, "value": "eyJ2"} for v in self.state.shared if wanted in v["key"]]
+            return Reply(200, {"data": found, "pagination": {"count": len(found), "next": None}})
+        if request.method == "GET":
+            one = next((v for v in self.state.shared if v["id"] == id_), None)
+            if one is None:
+                return _error(404, "not_found", "Env not found")
+            if one["type"] == "sensitive":
+                return Reply(200, {**one, "value": "", "decrypted": False})
+            return Reply(200, {**one, "decrypted": True})
+        data = request.json()
+        updates = data.get("updates") if isinstance(data, dict) else None
+        if request.method != "PATCH" or not isinstance(updates, dict):
+            return _error(400, "bad_request", "updates is required")
+        changed = [v for v in self.state.shared if v["id"] in updates]
+        for one in changed:
+            one.update(updates[one["id"]], updatedAt=max(now(), one["updatedAt"] + 1))
+        missing = set(updates) - {one["id"] for one in changed}
+        failed = [{"error": {"code": "not_found", "message": "no such variable"}} for _ in missing]
+        return Reply(200, {"updated": [{**v, "value": "eyJ2"} for v in changed], "failed": failed})
 
     def _create(self, data: Mapping[str, Any]) -> Reply:
         if data["type"] == "sensitive" and "development" in data["target"]:
