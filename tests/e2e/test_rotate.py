@@ -12,6 +12,7 @@ import pytest
 from remediate.cli.review import ordered, page
 from remediate.plugins.lists import Listed
 from remediate_providers.github.local import RESPONDER, LocalGitHub
+from remediate_providers.gitlab.local import LocalGitLab
 
 from ..providers.github.hosted import guarded
 from .conftest import Cli
@@ -68,6 +69,25 @@ def test_github_is_reviewed(cli: Cli, tmp_path: Path, bash: object) -> None:
         assert github.responder.reveal_text() not in done.out + done.err
     finally:
         github.close()
+
+
+def test_gitlab_is_reviewed_as_table_json_and_page(cli: Cli, tmp_path: Path, bash: object) -> None:
+    gitlab = LocalGitLab().start()
+    try:
+        gitlab.leak(name="mirror").used = None
+        bash(f"git init -q app; git -C app remote add origin {gitlab.url}/acme/app.git")  # type: ignore[operator]
+        env = {**gitlab.environment(), "AWS_EC2_METADATA_DISABLED": "true"}
+        where = ("review", "--repo", tmp_path / "app")
+        done = cli(*where, "--json", "--html", tmp_path / "r.html", env=env)
+        assert done.code == 0, done.err
+        rows = [row for row in done.document["credentials"] if row["provider"] == "gitlab"]
+        assert rows[0]["id"].startswith("mirror ("), "never used comes first"
+        assert "mirror" in (tmp_path / "r.html").read_text()
+        table = cli(*where, "--plain", env=env)
+        assert table.code == 0 and "mirror" in table.out and "gitlab-pat" in table.out
+        assert gitlab.responder.value.reveal_text() not in done.out + done.err + table.out
+    finally:
+        gitlab.close()
 
 
 def test_without_anything_to_list_it_says_why(cli: Cli, tmp_path: Path) -> None:

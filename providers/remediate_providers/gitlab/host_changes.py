@@ -24,12 +24,17 @@ _EVENTS = ("push_events", "tag_push_events", "merge_requests_events", "pipeline_
 
 
 class Project:
-    """One project, and the conversation about it. Raises `VendorError` where there is no answer."""
+    """One project (or group), and the conversation about it. Raises `VendorError` where there is no answer.
 
-    def __init__(self, api: Api, path: str) -> None:
+    *root*: where its paths begin; the API's own root for an empty one.
+    """
+
+    def __init__(
+        self, api: Api, path: str, *, of: str = "projects", root: str | None = None
+    ) -> None:
         self.api = api
         self.path = path
-        self.root = f"/projects/{segment(path)}"
+        self.root = f"/{of}/{segment(path)}" if root is None else root
 
     def ask(self, method: str, path: str, json: Mapping[str, Json] | None = None) -> Answer:
         """Every call here is harmless when made twice."""

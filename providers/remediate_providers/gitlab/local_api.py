@@ -168,9 +168,11 @@ class Call:
         return self._page([t for t in self.state.tokens if t.home == home])
 
     def all_tokens(self, _named: Mapping[str, str]) -> Reply:
-        """``GET /personal_access_tokens?user_id=``, for an administrator."""
-        self._admin()
-        user = int(self.request.first("user_id", "0"))
+        """``GET /personal_access_tokens?user_id=``: anybody's for an administrator, else one's own."""
+        own = self._who("api", "read_api")
+        user = int(self.request.first("user_id", str(own.user)))
+        if user != own.user:
+            self._admin()
         return self._page([t for t in self.state.tokens if t.user == user])
 
     def _page(self, found: Sequence[Token]) -> Reply:
@@ -268,14 +270,20 @@ class Call:
         return Reply(200, [e for e in self.state.events if e["author_id"] == int(named["id"])])
 
     def left(self, named: Mapping[str, str]) -> Reply:
-        """Webhooks, deploy keys and the like; of these only webhooks are kept here."""
+        """Webhooks, deploy keys and the like."""
         self._owner(named)
-        return Reply(200, self.state.hooks if named["below"] == "hooks" else [])
+        below = named["below"]
+        return Reply(200, self.state.hooks if below == "hooks" else self.state.left.get(below, []))
 
     def keys(self, _named: Mapping[str, str]) -> Reply:
         """``GET /users/:id/keys``, ``gpg_keys``."""
         self._who("api", "read_user")
         return Reply(200, [])
+
+    def own_keys(self, _named: Mapping[str, str]) -> Reply:
+        """``GET /user/keys``."""
+        self._who("api", "read_user")
+        return Reply(200, self.state.left.get("keys", []))
 
     def audit(self, named: Mapping[str, str]) -> Reply:
         """``GET /projects/:id/audit_events``: a Premium feature."""
@@ -361,6 +369,7 @@ _ROUTES: Sequence[tuple[str, str, Serve]] = (
     ("GET", r"/personal_access_tokens/(?P<token>\d+)", Call.any_token),
     ("DELETE", r"/personal_access_tokens/(?P<token>\d+)", Call.any_token),
     ("GET", "/user", Call.user),
+    ("GET", "/user/keys", Call.own_keys),
     ("GET", r"/users/(?P<id>\d+)", Call.user_by_id),
     ("GET", r"/users/(?P<id>\d+)/events", Call.events),
     ("GET", r"/users/(?P<id>\d+)/(?:gpg_)?keys", Call.keys),

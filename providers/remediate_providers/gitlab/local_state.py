@@ -91,6 +91,8 @@ class State:
     pipelines: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     hooks: list[dict[str, Any]] = field(default_factory=list)
+    left: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """``deploy_keys``, ``deploy_tokens``, ``triggers`` of the project, the responder's ``keys``."""
     runner: int = 12345
     premium: bool = False
 

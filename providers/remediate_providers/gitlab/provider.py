@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
+from remediate.plugins.lists import Inventory
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.plugins.standing import Standing
 from remediate.secret import Secret
 from remediate_providers.ending import end_all
-from remediate_providers.gitlab import accept, evidence, facts, reissue, tokens
+from remediate_providers.gitlab import accept, evidence, facts, reissue, review, tokens
 from remediate_providers.gitlab.probe import look
 from remediate_providers.gitlab.revoke import Ending
 from remediate_providers.gitlab.server import HOW, Api, responder
@@ -62,6 +63,10 @@ class GitLabProvider:
     ) -> Outcome:
         """Revoke what was made and lost: by its name, or with its family."""
         return reissue.reconcile(held, before, vendor)
+
+    def listed(self, places: Sequence[str], vendor: VendorContext) -> Inventory:
+        """Your tokens and keys; what the clone's projects and their groups have."""
+        return review.listed(places, vendor)
 
     def accept(self, held: Held, value: Secret, vendor: VendorContext) -> Reissued:
         """A token of the same kind and owner that GitLab accepts."""
