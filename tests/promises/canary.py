@@ -23,7 +23,10 @@ def forms(value: bytes) -> Iterator[bytes]:
     yield value
     yield from (quote(value, safe="").encode(), quote_plus(value).encode())
     yield from (value.hex().encode(), value.hex().upper().encode())
+    yield "".join(f"%{byte:02x}" for byte in value).encode()
     yield json.dumps(value.decode())[1:-1].encode()
+    yield json.dumps(value.decode())[1:-1].replace("/", "\\/").encode()
+    yield "".join(f"\\u{ord(letter):04x}" for letter in value.decode()).encode()
     yield value.decode().encode("utf-16-le")
     yield value[::-1]
     for offset in range(3):
@@ -39,6 +42,10 @@ class Canary:
 
     files: int = 0
     searched: int = 0
+    children: int = 0
+    """Programs whose arguments and environment were watched."""
+    debugged: int = 0
+    """Bytes of debug logs, of every library that writes one."""
     hits: list[str] = field(default_factory=list)
 
     def look(self, place: str, data: bytes, values: Iterable[tuple[str, Secret]]) -> None:

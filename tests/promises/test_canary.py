@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,10 +52,25 @@ class Watched:
     def _hooks(self) -> dict[str, str]:
         return self.world.hooked(HOOK_DEBUG=str(self.world.folder / "tmp" / "debug.log"))
 
+    @property
+    def _execs(self) -> Path:
+        return self.world.folder / "tmp" / "execs"
+
     def _before(self) -> list[str]:
-        log = str(self.world.folder / "tmp" / "execs")
-        options = ["-f", "-qq", "--seccomp-bpf", "-v", "-s", "100000", "-A", "-o", log]
-        return ["strace", *options, "-e", "trace=execve"] if TRACED else []
+        """Every program that is started, with its arguments and its environment, in a file."""
+        if TRACED:
+            log = str(self._execs)
+            options = ["-f", "-qq", "--seccomp-bpf", "-v", "-s", "100000", "-A", "-o", log]
+            return ["strace", *options, "-e", "trace=execve"]
+        # Whoever may not trace sees each git at least, which is nearly every child that there is.
+        tools = self.world.folder / "tools"
+        if not tools.exists():
+            tools.mkdir()
+            wrapper = tools / "git"
+            seen = f'{{ echo "execve(git $*"; env; }} >>{self._execs}'
+            wrapper.write_text(f'#!/bin/sh\n{seen}\nexec {shutil.which("git")} "$@"\n')
+            wrapper.chmod(0o755)
+        return ["env", f"PATH={tools}{os.pathsep}{self.world.environment['PATH']}"]
 
     def looked(self, at: str, code: int, shown: str) -> None:
         """Search everything that there is now."""
@@ -63,6 +80,13 @@ class Watched:
         self.canary.look_through(world.home, values, f"{at}: state")
         self.canary.look_through(world.folder / "tmp", values, f"{at}: temp")
         self.canary.look_through(world.folder / "home", values, f"{at}: home")
+        for seen, mark in ((self._execs, b"execve("), (world.folder / "tmp" / "debug.log", b"")):
+            if seen.exists():
+                data = seen.read_bytes()
+                self.canary.children += data.count(mark) if mark else 0
+                self.canary.debugged += 0 if mark else len(data)
+                # Looked through above: what comes now is counted anew.
+                seen.unlink()
         config = (world.repository / ".git" / "config").read_bytes()
         self.canary.look(f"{at}: git config", config, values)
 
@@ -89,6 +113,9 @@ def interrupted(watched: Watched) -> None:
     assert child.stdout
     while b'"clean"' not in child.stdout.readline():
         pass
+    limits = Path(f"/proc/{child.pid}/limits")
+    if limits.exists():
+        assert re.search(r"Max core file size +0 +0 ", limits.read_text()), "no core is dumped"
     os.killpg(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=60)
     watched.looked("interrupted", child.returncode, (out + err).decode())
@@ -203,15 +230,27 @@ ENDINGS: dict[int, Callable[[Watched], None]] = {
 }
 
 
+def told(found: Canary) -> str:
+    """What was watched, as docs/guarantees.md has it."""
+    return (
+        f"searched {found.files} files and streams, {found.searched} bytes; "
+        f"{found.children} programs started, {found.debugged} bytes of debug logs: {found.hits}"
+    )
+
+
 def test_however_it_ends_no_value_is_shown_or_kept(watched: Watched) -> None:
     for code, ending in ENDINGS.items():
         watched.fresh()
         ending(watched)
         assert code in watched.codes, f"{ending.__name__} was to end with {code}: {watched.codes}"
     found = watched.canary
-    print(f"searched {found.files} files and streams, {found.searched} bytes: {found.hits}")
+    print(told(found))
     assert found.hits == []
-    assert found.searched > 1_000_000
+    # A canary that watched nothing is silent, too.
+    assert found.files > 300
+    assert found.searched > 5_000_000
+    assert found.children > 300
+    assert found.debugged > 10_000
 
 
 @thorough
@@ -221,23 +260,132 @@ def test_with_every_vendor(tmp_path: Path) -> None:
         watched.fresh()
         whole(watched)
     found = watched.canary
-    print(f"searched {found.files} files and streams, {found.searched} bytes: {found.hits}")
+    print(told(found))
     assert found.hits == []
+    assert found.files > 150
+    assert found.children > 100
+    assert found.debugged > 10_000
+
+
+LEAKS = {
+    "an argument of a child": "subprocess.run(['git', '--version', value], capture_output=True)",
+    "the environment of a child": (
+        "subprocess.run(['git', '--version'], env={**os.environ, 'X': value}, capture_output=True)"
+    ),
+    "standard output": "print(value)",
+    "standard error": "print(value, file=sys.stderr)",
+    "a file in TMPDIR": "pathlib.Path(os.environ['TMPDIR'], 'x').write_text(value)",
+    "the state folder": "pathlib.Path(os.environ['REMEDIATE_HOME'], 'x').write_text(value)",
+    "a name in the home folder": "pathlib.Path(os.environ['HOME'], value).touch()",
+    "a debug log, in base64": "logging.warning(base64.b64encode(b'it: ' + value.encode()))",
+}
+
+
+@pytest.mark.parametrize("where", LEAKS)
+def test_a_leak_on_purpose_is_found(watched: Watched, where: str) -> None:
+    """The value is let out by the interpreter that runs the command, in one place after the other."""
+    world = watched.world
+    kept = world.folder / "planted"
+    kept.write_bytes(world.values[0])
+    leak = (
+        "import base64, logging, os, pathlib, subprocess, sys\n"
+        "if not os.environ.pop('LEAKED', ''):\n"
+        "    os.environ['LEAKED'] = '1'\n"
+        f"    value = pathlib.Path({str(kept)!r}).read_text()\n"
+        f"    logging.basicConfig(level=10, filename={str(world.folder / 'tmp' / 'debug.log')!r})\n"
+        f"    {LEAKS[where]}\n"
+    )
+    (world.folder / "site").mkdir()
+    (world.folder / "site" / "sitecustomize.py").write_text(leak)
+    done = world.command(
+        "list", env={"PYTHONPATH": str(world.folder / "site")}, before=watched._before()
+    )
+    watched.looked("list", done.code, done.out + done.err)
+    assert watched.canary.hits, where
+
+
+def test_what_is_typed_at_a_shell_in_a_terminal_stays_out_of_both(watched: Watched) -> None:
+    """bash's history and tmux's whole scroll-back, of a value that is asked for and not echoed."""
+    if shutil.which("tmux") is None:
+        pytest.skip("needs tmux")
+    world = watched.world
+    world.truths[0].running.state.managed = False  # type: ignore[attr-defined]
+    done = world.command(*world.arguments())
+    (step,) = [s for s in done.finished["manual"] if s["takes_value"]]
+    history = world.folder / "home" / ".bash_history"
+    socket = str(world.folder / "tmp" / "tmux")
+    environment = {**world.environment, **watched._hooks(), "HISTFILE": str(history)}
+    environment |= {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    settings = world.folder / "tmux.conf"
+    settings.write_text("set -g history-limit 50000\n")
+
+    def tmux(*arguments: str) -> str:
+        command = ["tmux", "-S", socket, "-f", str(settings), *arguments]
+        shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return shown.stdout
+
+    def until(wanted: str, times: int = 1) -> str:
+        for _ in range(600):
+            shown = tmux("capture-pane", "-p", "-J", "-S", "-", "-t", "it")
+            if shown.count(wanted) >= times:
+                return shown
+            time.sleep(0.2)
+        raise AssertionError(shown)
+
+    flags = " ".join(a for a in world.flags() if a not in ("--json", "--yes"))
+    size = ["-x", "200", "-y", "30"]
+    tmux("new-session", "-d", "-s", "it", *size, "bash --noprofile --norc -i")
+    try:
+        tmux("send-keys", "-t", "it", "-l", "PS1=RE''ADY\\ ")
+        tmux("send-keys", "-t", "it", "Enter")
+        until("READY")
+        line = f"{sys.executable} -m remediate resume {flags} --yes --verbose --value {step['id']}"
+        tmux("send-keys", "-t", "it", "-l", line)
+        tmux("send-keys", "-t", "it", "Enter")
+        until("not shown")
+        tmux("send-keys", "-t", "it", "-l", world.values[0].decode())
+        tmux("send-keys", "-t", "it", "Enter")
+        shown = until("READY", 2)
+        tmux("send-keys", "-t", "it", "exit", "Enter")
+        for _ in range(100):
+            if history.exists():
+                break
+            time.sleep(0.1)
+    finally:
+        subprocess.run(["tmux", "-S", socket, "kill-server"], capture_output=True)
+    watched.looked("at a terminal", 2, shown)
+    assert "was not taken" in shown, "the old value was typed as the new one"
+    assert "remediate resume" in history.read_text()
+    assert watched.canary.hits == []
 
 
 def test_the_canary_sings(tmp_path: Path) -> None:
     """What is hidden in each of the forms is found, or the silence above would prove nothing."""
     import base64
+    import json
+    from urllib.parse import quote, quote_plus
 
-    value = Secret("a-value/of+some~length-0123456789")
+    value = Secret('a-value/of+some~length-"0123456789')
     raw = value.reveal()
+    escaped = json.dumps(raw.decode())
     hidden = {
         "plain": b"x" + raw + b"y",
-        "basic": base64.b64encode(b"user:" + raw + b"@somewhere"),
-        "basic, shifted": base64.urlsafe_b64encode(b"users:" + raw),
         "hex": raw.hex().encode(),
-        "url": b"https://x/?q=a-value%2Fof%2Bsome~length-0123456789",
+        "HEX": raw.hex().upper().encode(),
+        "url": b"https://x/?q=" + quote(raw, safe="").encode(),
+        "form": b"q=" + quote_plus(raw).encode(),
+        "url, all of it": "".join(f"%{byte:02x}" for byte in raw).encode(),
+        "JSON": b'{"it": ' + escaped.encode() + b"}",
+        "JSON, solidus too": escaped.replace("/", "\\/").encode(),
+        "JSON, all of it": "".join(f"\\u{ord(letter):04x}" for letter in raw.decode()).encode(),
+        "UTF-16": raw.decode().encode("utf-16"),
     }
+    for before in range(6):
+        for after in range(3):
+            text = b"u" * before + raw + b"e" * after
+            name = f"{before} before, {after} after"
+            hidden[f"base64, {name}"] = base64.b64encode(text)
+            hidden[f"base64url, {name}"] = base64.urlsafe_b64encode(text)
     for name, data in hidden.items():
         canary = Canary()
         (tmp_path / "f").write_bytes(data)
