@@ -88,14 +88,33 @@ class Guard:
         )
 
     def clear(self) -> None:
-        """Take away the lock files that a killed predecessor's git left behind."""
+        """Take away the lock files that a killed predecessor's git left behind.
+
+        What is written down is believed of git's own marks in here alone: whoever made the repository may have
+        written it.
+        """
         try:
             names = json.loads(os.pread(self._descriptor, 1 << 28, 0) or b"[]")
-        except ValueError:
+        except (ValueError, RecursionError):
             names = []  # killed while writing them down: then no git had been started
-        for name in names:
-            (self._common_dir / name).unlink(missing_ok=True)
+        for name in names if isinstance(names, list) else ():
+            mark = self._mark(name)
+            if mark is not None:
+                mark.unlink(missing_ok=True)
         os.ftruncate(self._descriptor, 0)
+
+    def _mark(self, name: object) -> Path | None:
+        """The mark that *name* is, None where it is none of git's or lies outside of the git directory."""
+        if not isinstance(name, str) or "\0" in name:
+            return None
+        path = self._common_dir / name
+        if path.suffix != ".lock" and path.name != "packed-refs.new":
+            return None
+        try:
+            inside = path.parent.resolve().is_relative_to(self._common_dir.resolve())
+        except (OSError, RuntimeError):  # a circle of links
+            return None
+        return path if inside and (path.is_symlink() or path.is_file()) else None
 
     @property
     def marked(self) -> bool:

@@ -37,7 +37,15 @@ def names(repo: Repo) -> set[str]:
     found = {ref.name for ref in repo.refs()}
     for symbol in symbols(repo):
         found |= {symbol.name, symbol.target}
-    return {name for name in found if "refs/" in name}
+    return {name for name in found if "refs/" in name and proper(name)}
+
+
+def proper(name: str) -> bool:
+    """Whether *name*, taken for a path, stays below the folder that it is looked for in.
+
+    git makes no other; a file that somebody put there can hold any.
+    """
+    return "\0" not in name and not {"", ".", ".."} & set(name.split("/"))
 
 
 @dataclass(frozen=True)
@@ -92,12 +100,20 @@ def decide(there: Collection[str], clean: Clean, objects: Mapping[str, str]) -> 
 
 
 def read_note(repo: Repo) -> dict[str, str] | None:
-    """The names that an `apply` has decided and not finished with; None where there is none."""
+    """The names that an `apply` has decided and not finished with; None where there is none.
+
+    None as well for what no `apply` wrote: the file lies in the repository, and whoever made that may have put it there.
+    """
     try:
         found = json.loads((repo.common_dir / NOTE).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return {str(old): str(new) for old, new in found.items()}
+    if not isinstance(found, dict):
+        return None
+    both = [*found, *found.values()]
+    if not all(isinstance(name, str) and "refs/" in name and proper(name) for name in both):
+        return None
+    return found
 
 
 def write_note(repo: Repo, renames: Renames) -> None:

@@ -218,7 +218,8 @@ def parse(data: bytes, name: str) -> Policy:
         raise PolicyError(name, "UTF-8 text", line=line) from None
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # TOML's own errors are ValueErrors; so is a number of more digits than Python reads.
         found = re.search(r"line (\d+)", str(error))
         raise PolicyError(
             name, "valid TOML", line=int(found[1]) if found else None, found="a syntax error"

@@ -84,7 +84,7 @@ def wants_key(folder: Path) -> bool:
     """Whether the incident's key pair is opened by a key of the user's, and not by the keyring."""
     try:
         return bool(json.loads((folder / "seal.json").read_bytes())["wrap"]["kind"] == "key")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
@@ -95,7 +95,7 @@ def unlock(folder: Path, key: Secret | None, *, name: str) -> Seal:
         recipient = pyrage.x25519.Recipient.from_str(document["recipient"])
         wrap = document["wrap"]
         kind = wrap["kind"]
-    except (OSError, ValueError, KeyError, TypeError, pyrage.RecipientError):
+    except (OSError, ValueError, KeyError, TypeError, pyrage.RecipientError, RecursionError):
         raise StateError(
             f"{folder / 'seal.json'} is damaged; what was sealed with it can't be opened.",
             hint="Restore the file from a backup, or go on with: remediate resume --report FILE",

@@ -46,7 +46,7 @@ def saved(folder: Path, number: int) -> Rehearsal | None:
     """A round's rehearsal; None where there is none, or it is damaged."""
     try:
         return Rehearsal.from_json(json.loads(_plan(folder, number).read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -97,3 +97,11 @@ def test_key_files(tmp_path: Path) -> None:
         sealing.read_key_file(file)
     with pytest.raises(CustodyError, match="can't be read"):
         sealing.read_key_file(tmp_path / "none")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"wrap":' * 100_000, "[]", "null", "\xff", ""])
+def test_a_seal_of_nonsense_is_told(folder: Path, text: str) -> None:
+    (folder / "seal.json").write_text(text)
+    assert sealing.wants_key(folder) is False
+    with pytest.raises(StateError, match="damaged"):
+        sealing.unlock(folder, None, name="INC-1")

@@ -255,3 +255,8 @@ def test_only_a_provider_that_takes_any_can_be_named(tmp_path: Path) -> None:
         with pytest.raises(PolicyError) as caught:
             validate(parse(text.encode(), "p"), tmp_path)
         assert caught.value.hint
+
+
+def test_a_number_of_more_digits_than_python_reads_is_refused() -> None:
+    with pytest.raises(PolicyError, match="TOML"):
+        parse(b"[incident]\nmax_revocations = " + b"9" * 5000, "p")

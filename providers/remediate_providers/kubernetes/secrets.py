@@ -216,7 +216,7 @@ def _without(found: Mapping[str, Any], wanted: Mapping[str, str]) -> str | None:
         return None
     try:
         remembered = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "{}"
     if not isinstance(remembered, dict):
         return "{}"
