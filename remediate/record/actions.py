@@ -42,11 +42,13 @@ def _action(effect: Effect) -> ActionEntry:
 
 def manual_entries(book: Ledger) -> tuple[ManualEntry, ...]:
     """Every manual step there was: first what is still to be done, then what is done."""
-    steps = [entry for effect in book.effects.values() if (entry := _manual(effect)) is not None]
+    steps = [
+        entry for effect in book.effects.values() if (entry := _manual(effect, book)) is not None
+    ]
     return tuple(sorted(steps, key=lambda step: step.done_at is not None))
 
 
-def _manual(effect: Effect) -> ManualEntry | None:
+def _manual(effect: Effect, book: Ledger) -> ManualEntry | None:
     # A refusal may name a step too: what a person can do where the vendor said no.
     asked = [row for row in effect.outcomes if mapping(row.data, "manual")]
     if not asked:
@@ -62,7 +64,7 @@ def _manual(effect: Effect) -> ManualEntry | None:
         instructions=texts(last, "instructions"),
         check=text(last, "check"),
         takes_value=flag(last, "takes_value"),
-        owner=maybe(last, "owner"),
+        owner=maybe(last, "owner") or book.runs_it,
         action=effect.key,
         since=asked[0].at,
         done_at=effect.ended_at if effect.settled else None,

@@ -17,7 +17,7 @@ from remediate.record.markdown import communication_lines
 from remediate.record.model import CredentialState, Record
 from remediate.record.reading import moment
 from remediate.record.spans import RESPONSE_NAMES, duration, took
-from remediate.record.tables import said
+from remediate.record.tables import reachable, said
 from remediate.wording import count, rewriting
 
 _MOST_ROWS = 500
@@ -28,18 +28,6 @@ _STATES = {
     CredentialState.UNKNOWN: "bad",
     CredentialState.ASSUMED_ALIVE: "bad",
 }
-_REACHABLE = (
-    "scopes",
-    "policies",
-    "permissions",
-    "groups",
-    "account",
-    "owner",
-    "arn",
-    "login",
-    "expires",
-)
-"""What tells, among the facts of a credential, how far it reached."""
 
 
 def to_html(record: Record) -> str:
@@ -50,7 +38,7 @@ def to_html(record: Record) -> str:
         narrow=draw(record.milestones, step=92, margin=26),
         open_steps=[step for step in record.manual if step.done_at is None],
         done_steps=[step for step in record.manual if step.done_at is not None],
-        reach=_reach(record),
+        reach=reachable(record),
         footholds=[(e.id, item) for e in record.credentials for item in e.footholds],
         events=_events(record),
         remnants=[r for search in record.searches if search.stands for r in search.remnants],
@@ -62,19 +50,6 @@ def to_html(record: Record) -> str:
         most=_MOST_ROWS,
         style=style(),
     )
-
-
-def _reach(record: Record) -> list[tuple[str, str, str]]:
-    """(credential, what, known) of all that tells how far each credential reached."""
-    found = [
-        (fact.credential, name, said(value) or "none")
-        for fact in record.facts
-        if fact.credential
-        for name, value in fact.known.items()
-        if fact.topic == "reach" or name in _REACHABLE
-    ]
-    # Several stages ask the same of a vendor.
-    return sorted(dict.fromkeys(found))
 
 
 def _events(record: Record) -> list[tuple[str, Mapping[str, Json], bool]]:

@@ -87,6 +87,8 @@ class Ledger:
     custody: list[Row] = field(default_factory=list)
     concluded: Row | None = None
     closed: Row | None = None
+    runs_it: str | None = None
+    """Who ran remediate last on it."""
     undone: Row | None = None
 
     @property
@@ -148,6 +150,7 @@ def _add(book: Ledger, row: Row) -> None:
     match row.kind:
         case Kind.OPENED:
             book.opened = book.opened or row
+            book.runs_it = maybe(data, "started_by")
         case Kind.SECRET:
             book.secrets[text(data, "fingerprint")] = data
         case Kind.CREDENTIAL:
@@ -174,6 +177,7 @@ def _add(book: Ledger, row: Row) -> None:
         case Kind.RESUMED:
             # Work goes on: what the last run concluded is no longer how things stand.
             book.concluded = book.closed = None
+            book.runs_it = maybe(data, "by") or book.runs_it
         case Kind.UNDONE:
             _undo(book, row)
         case Kind.CONCLUDED:

@@ -150,6 +150,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("What a person still has to do", _open_steps),
     ("What leaked", tables.secrets),
     ("Credentials", tables.credentials),
+    ("What was reachable", tables.reach),
     ("What may have been left behind", tables.footholds),
     ("What was done while it was out", tables.events),
     ("History", tables.history),

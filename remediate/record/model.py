@@ -363,6 +363,7 @@ class ManualEntry:
     check: str
     takes_value: bool
     owner: str | None
+    """Who does it: as the step names them, else whoever ran remediate last."""
     action: str
     """The key of the action that waits for it."""
     since: str | None

@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import PurePath
 from typing import Any, cast
 
-from remediate.record.model import Record
+from remediate.record.model import ManualEntry, Record
 
 LEFT_OUT = "left out"
 _ID = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])[0-9a-f]{7,64}(?![0-9A-Za-z])")
@@ -55,6 +55,7 @@ def share(record: Record) -> Record:
         record,
         repository=PurePath(record.repository).name,
         started_by="",
+        manual=tuple(replace(step, owner=_role(step, record)) for step in record.manual),
         report={"format": record.report.get("format")},
         options={},
         history=replace(record.history, backup=None),
@@ -65,6 +66,12 @@ def share(record: Record) -> Record:
     return replace(
         cast("Record", _each(told, cleaned)), schema=record.schema, incident=record.incident
     )
+
+
+def _role(step: ManualEntry, record: Record) -> str | None:
+    """A step's owner without the name of a user of this machine; a role ("whoever holds…") stays."""
+    named = step.owner and (step.owner == record.started_by or " " not in step.owner)
+    return "whoever ran remediate" if named else step.owner
 
 
 def _each(value: Any, change: Callable[[str], str]) -> Any:

@@ -17,6 +17,19 @@ _MOST_ROWS = 200
 """Rows of one table; record.json has them all."""
 NOT_KNOWN = "not known"
 
+_REACHABLE = (
+    "scopes",
+    "policies",
+    "permissions",
+    "groups",
+    "account",
+    "owner",
+    "arn",
+    "login",
+    "expires",
+)
+"""What tells, among the facts of a credential, how far it reached."""
+
 
 def secrets(record: Record) -> str:
     """What leaked, and every place of it."""
@@ -279,6 +292,29 @@ def learned(record: Record) -> str:
             prose(said(one[2]) or "none"),
         ),
     )
+
+
+def reachable(record: Record) -> list[tuple[str, str, str]]:
+    """(credential, what, known) of all that tells how far each credential reached."""
+    found = [
+        (fact.credential, name, said(value) or "none")
+        for fact in record.facts
+        if fact.credential
+        for name, value in fact.known.items()
+        if fact.topic == "reach" or name in _REACHABLE
+    ]
+    # Several stages ask the same of a vendor.
+    return sorted(dict.fromkeys(found))
+
+
+def reach(record: Record) -> str:
+    """What was reachable; that nobody knows it is said, for the duties lean on it."""
+    known = rows(
+        ("Credential", "What", "Known"),
+        reachable(record),
+        lambda one: (code(one[0]), prose(one[1]), prose(one[2])),
+    )
+    return known or "Not known: nobody has learned what the credentials may do."
 
 
 def refusals(record: Record) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -12,6 +13,7 @@ from remediate.incident.rows import Kind
 from remediate.record.build import build
 from remediate.record.html import to_html
 from remediate.record.model import Record
+from remediate.record.sharing import share
 
 from .conftest import AWS, GITHUB, KEY, TOKEN, Story
 
@@ -133,7 +135,13 @@ def test_links_are_web_addresses_alone(whole: Story) -> None:
 
 def test_an_open_step_has_an_owner_or_says_that_it_has_none(whole: Story) -> None:
     whole.github_waits()
-    assert "Owner: not named yet" in page(build(whole.rows)).text
+    assert "Owner: ada;" in page(build(whole.rows)).text, "whoever ran it"
+    assert "Owner: ada;" not in page(share(build(whole.rows))).text
+    assert "Owner: whoever ran remediate;" in page(share(build(whole.rows))).text
+    whole.add(Kind.RESUMED, by="bob")
+    assert "Owner: bob;" in page(build(whole.rows)).text, "last"
+    nobody = [replace(row, data={**row.data, "started_by": None}) for row in whole.rows[:-1]]
+    assert "Owner: not named yet;" in page(build(nobody)).text
 
 
 @pytest.mark.parametrize(("seconds", "met"), [(0, True), (15 * 60, True), (15 * 60 + 1, False)])

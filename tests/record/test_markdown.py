@@ -94,6 +94,8 @@ def test_no_section_without_anything_to_tell(story: Story) -> None:
     story.opened()
     heads = re.findall(r"^## (.*)$", to_markdown(build(story.rows)), re.MULTILINE)
     assert heads == [
+        # Said even so, for the duties lean on it.
+        "What was reachable",
         "History",
         "Time line",
         "Response times",
