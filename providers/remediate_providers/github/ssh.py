@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from remediate.errors import UsageError
 from remediate.http import LONGEST
@@ -23,6 +24,7 @@ from remediate_providers.table.pem import public_half
 
 NAME = "github-ssh"
 PAGE = "https://github.com/settings/keys"
+CHECKED = "checked"
 UNREADABLE = "its public half can't be read: it is behind a passphrase, or cut short"
 ELSEWHERE = "what other servers trust it (authorized_keys) GitHub can't tell"
 
@@ -42,8 +44,12 @@ class GitHubSshProvider:
     def check_options(self, options: Mapping[str, Json]) -> None:
         """See `remediate.plugins.provider.TakesAny`."""
         for name, value in options.items():
+            if name == "elsewhere":
+                _check_elsewhere(value)
+                continue
             if name != "repositories":
-                raise UsageError(f"`{name}` in `with` is not known.", hint="Known: repositories.")
+                known = "Known: repositories, elsewhere."
+                raise UsageError(f"`{name}` in `with` is not known.", hint=known)
             for one in [value] if isinstance(value, str) else list(value or ()):  # type: ignore[arg-type]
                 if not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", str(one)):
                     raise UsageError(
@@ -183,8 +189,9 @@ def _revoke(held: Held, vendor: VendorContext) -> Outcome:
     seen += after.evidence
     data: dict[str, Json] = {"registered": [one.row() for one in looked.found]}
     if not after.found and not after.unread:
-        text = f"GitHub trusts the SSH key {held.id} no more ({', '.join(listed)}); {ELSEWHERE}"
-        return Outcome(Status.DONE, text, evidence=tuple(seen), data=data)
+        text = f"GitHub trusts the SSH key {held.id} no more ({', '.join(listed)})"
+        ended = Outcome(Status.DONE, text, evidence=tuple(seen), data=data)
+        return _elsewhere(held, vendor, ended, looked.found)
     reason = "; ".join(part for part in (*said, after.reason) if part) or "GitHub lists it still"
     status = Status.UNKNOWN if after.unread or not said else Status.REFUSED
     return _left(held, vendor, status, reason, tuple(seen), looked.found)
@@ -194,10 +201,56 @@ def _not_listed(held: Held, vendor: VendorContext, looked: Looked) -> Outcome:
     was = [one.place for one in ssh_keys.known(vendor)]
     seen = tuple(looked.evidence)
     if was and not set(was) & set(looked.unread):
-        text = f"GitHub lists the SSH key {held.id} no more ({', '.join(was)}); {ELSEWHERE}"
-        return Outcome(Status.UNCHANGED, text, evidence=seen)
+        text = f"GitHub lists the SSH key {held.id} no more ({', '.join(was)})"
+        ended = Outcome(Status.UNCHANGED, text, evidence=seen)
+        return _elsewhere(held, vendor, ended, ssh_keys.known(vendor))
     reason = looked.reason or "it is in none of the lists that were read"
     return _left(held, vendor, Status.UNREACHABLE if looked.down else Status.MANUAL, reason, seen)
+
+
+def _check_elsewhere(value: Json) -> None:
+    if value != CHECKED:
+        raise UsageError(
+            f'`elsewhere` in `with` is "{CHECKED}", or is not there.',
+            hint="It says that a person has seen that no other server trusts the key.",
+        )
+
+
+def _elsewhere(
+    held: Held, vendor: VendorContext, ended: Outcome, was: Sequence[Registered]
+) -> Outcome:
+    """*ended* at GitHub; over only where a person has said that no other server trusts the key."""
+    options = vendor.settings.get("with")
+    if isinstance(options, Mapping) and options.get("elsewhere") == CHECKED:
+        told = Evidence("the policy's `elsewhere`", CHECKED, vendor.now())
+        said = "policy says that a person looked at the other servers"
+        return replace(ended, summary=f"{ended.summary}; {said}", evidence=(*ended.evidence, told))
+    print_ = ssh_keys.fingerprint(held) or "its SHA256 fingerprint (ssh-keygen -lf FILE)"
+    who = sorted({one.added_by for one in was if one.added_by})
+    ask = f"; {', '.join(who)} put it at GitHub" if who else ""
+    step = ManualStep(
+        id=f"elsewhere-{NAME}-{held.id.partition(':')[2][:8]}",
+        title="See that no other server trusts the leaked SSH key",
+        why="GitHub trusts it no more. Servers of your own keep lists of keys that no call reads.",
+        instructions=(
+            f"Its fingerprint: {print_}. A list's: ssh-keygen -lf ~/.ssh/authorized_keys",
+            "On every server that it may open: take its line out of each account's authorized_keys.",
+            "Out of what writes those lists too: configuration management, cloud-init, images, LDAP.",
+            "And out of other git servers where the account has it (GitLab, Bitbucket, Gitea).",
+            f'When none trusts it: elsewhere = "{CHECKED}" in its `with` in remediate.toml',
+            "Then: remediate resume",
+        ),
+        check="Nothing can look there: the record has it from you.",
+        owner=f"whoever owns the servers that the key opened{ask}",
+    )
+    reason = f"servers of your own may trust it: {ELSEWHERE}"
+    return replace(
+        ended,
+        status=Status.MANUAL,
+        summary=f"{ended.summary}; other servers may",
+        reason=reason,
+        manual=step,
+    )
 
 
 def _left(

@@ -42,6 +42,8 @@ class Registered:
     title: str
     read_only: bool
     last_used: str | None = None
+    added_by: str | None = None
+    """Who put a deploy key there."""
 
     def row(self) -> dict[str, Json]:
         """For `Facts.known`."""
@@ -51,6 +53,7 @@ class Registered:
             "title": self.title,
             "read_only": self.read_only,
             "last_used": self.last_used,
+            "added_by": self.added_by,
         }
 
 
@@ -242,13 +245,14 @@ class Keys:
 
 
 def _registered(place: str, row: Mapping[str, Any]) -> Registered:
-    last = row.get("last_used")
+    last, who = row.get("last_used"), row.get("added_by")
     return Registered(
         place,
         int(row.get("id") or 0),
         str(row.get("title") or ""),
         row.get("read_only") is True,
         last if isinstance(last, str) else None,
+        who if isinstance(who, str) and who else None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,7 +27,9 @@ from remediate_providers.github.ssh_keys import USER
 from remediate_providers.table.provider import TableProvider
 
 PROVIDER = GitHubSshProvider()
-SETTINGS = {"with": {"repositories": [REPOSITORY]}}
+OPEN = {"with": {"repositories": [REPOSITORY]}}
+SETTINGS = {"with": {"repositories": [REPOSITORY], "elsewhere": "checked"}}
+"""A person has looked at the other servers."""
 RSA = rsa.generate_private_key(65537, 2048)
 
 
@@ -139,7 +142,7 @@ def test_a_deploy_key_is_replaced_with_the_same_title_and_rights(
     assert PROVIDER.check(held, vendor).alive is True
     outcome = PROVIDER.revoke([held], vendor)[held.id]
     assert outcome.status is Status.DONE
-    assert "authorized_keys" in outcome.summary
+    assert "a person looked at the other servers" in outcome.summary
     assert [one["id"] for one in deployed(github)] == [1]
     assert PROVIDER.check(held, vendor).alive is False
     assert PROVIDER.revoke([held], vendor)[held.id].status is Status.UNCHANGED
@@ -168,7 +171,7 @@ def test_a_key_of_ones_own_account_needs_no_policy(
     github.host.ssh_keys[RESPONDER] = [stranger(n) for n in range(1, 130)] + [row(200, "laptop")]
     held = leaked()
     vendor = around(settings={}, known=PROVIDER.describe(held, around(settings={})).known)
-    assert PROVIDER.revoke([held], vendor)[held.id].status is Status.DONE
+    assert PROVIDER.revoke([held], vendor)[held.id].status is Status.MANUAL
     assert len(github.host.ssh_keys[RESPONDER]) == 129
     made = PROVIDER.reissue(held, vendor)
     new = Held(held.credential, made.values)
@@ -231,6 +234,41 @@ def test_a_key_that_is_handed_in_is_looked_at(around: Callable[..., VendorContex
     assert PROVIDER.install(held, new, around()).status is Status.UNCHANGED
 
 
+def test_what_other_servers_trust_is_a_persons_to_say(
+    github: RunningGitHub, around: Callable[..., VendorContext]
+) -> None:
+    deployed(github)[1]["added_by"] = "bob"
+    held = leaked()
+    known = PROVIDER.describe(held, around(settings=OPEN)).known
+    for _ in range(2):  # again, as a resumed run does: it is gone from GitHub and open still
+        outcome = PROVIDER.revoke([held], around(settings=OPEN, known=known))[held.id]
+        assert [one["id"] for one in deployed(github)] == [1], "GitHub trusts it no more"
+        assert outcome.status is Status.MANUAL
+        assert "other servers may" in outcome.summary
+        step = outcome.manual
+        assert step is not None
+        well_told(step)
+        assert "bob put it at GitHub" in str(step.owner)
+        shown = ssh_keys.fingerprint(held)
+        assert shown is not None
+        assert shown in " ".join(step.instructions)
+    outcome = PROVIDER.revoke([held], around(known=known))[held.id]
+    assert outcome.status is Status.UNCHANGED
+    assert outcome.evidence[-1].saw == "checked"
+
+
+def test_where_one_was_listed_says_nothing_of_another_in_its_batch(
+    github: RunningGitHub, around: Callable[..., VendorContext]
+) -> None:
+    listed, (value, _line) = leaked(), ssh_keys.new_pair()
+    other = Held(replace(listed.credential, id="pem:other"), {"value": value})
+    known = PROVIDER.describe(listed, around()).known
+    vendor = replace(around(known=known), known_of=lambda i: known if i == listed.id else {})
+    outcomes = PROVIDER.revoke([listed, other], vendor)
+    assert outcomes[listed.id].status is Status.DONE
+    assert outcomes[other.id].status is Status.MANUAL, "it was in no list"
+
+
 def test_options_that_are_wrong_are_said_before_anything_is_done() -> None:
     PROVIDER.check_options({"repositories": ["acme/app"]})
     PROVIDER.check_options({})
@@ -238,6 +276,7 @@ def test_options_that_are_wrong_are_said_before_anything_is_done() -> None:
         {"repositories": ["acme"]},
         {"repository": "acme/app"},
         {"repositories": "../x/y"},
+        {"elsewhere": "none"},
     ):
         with pytest.raises(UsageError):
             PROVIDER.check_options(wrong)
