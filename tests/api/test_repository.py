@@ -321,6 +321,14 @@ def test_a_value_for_a_step_that_does_not_wait(place: Place) -> None:
         repo.resume(values={"replace-nothing": Secret("new")}).result()
 
 
+def test_a_record_can_be_made_while_the_run_goes_on(place: Place) -> None:
+    repo = place.open()
+    made = [repo.record() for event in repo.run(place.report) if event.name in ("stage", "effect")]
+    assert len(made) > 10
+    assert made[0].conclusion is None, "no run has ended yet"
+    assert all(record.incident == made[0].incident for record in made)
+
+
 def test_two_runs_at_once_in_one_process_are_refused(place: Place) -> None:
     first, second = place.open().run(place.report), place.open().run(place.report)
     gate = threading.Event()

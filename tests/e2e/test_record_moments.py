@@ -33,7 +33,7 @@ from remediate.record.html import to_html
 from remediate.record.json_record import schema, to_json
 from remediate.record.markdown import to_markdown
 from remediate.record.model import Record
-from remediate.record.ocsf import to_ocsf
+from remediate.record.ocsf import OCSF_VERSION, to_ocsf
 from remediate.record.sharing import share
 from remediate.reports.read import load
 from remediate.secret import Secret
@@ -322,3 +322,14 @@ def test_the_page_stands_alone(incident: Incident) -> None:
         assert not re.findall(r"""(?:src|href)=["']?(?!https?://|#|mailto:)[^"'>\s]""", page)
         assert not re.findall(r"<(?:link|img|iframe|object|embed)\b", page, re.IGNORECASE)
         assert not re.search(r"url\((?!['\"]?data:)|@import", page)
+
+
+def test_a_siem_takes_it(incident: Incident) -> None:
+    from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+
+    whole = OcsfJsonSchemaEmbedded(get_ocsf_schema(version=OCSF_VERSION))
+    wanted: Any = whole.get_class_schema(class_name="incident_finding", profiles=["incident"])
+    validator = jsonschema.Draft202012Validator(wanted)
+    for moment in incident.moments:
+        for record in (record_of(moment.rows), share(record_of(moment.rows))):
+            assert not list(validator.iter_errors(json.loads(to_ocsf(record)))), moment.after
