@@ -43,6 +43,8 @@ class CredentialPolicy:
     insist: bool = False
     """Act although the owner is not known to be ours, or the value is not in this repository; and replace
     it though it is short, a word, or in very many places."""
+    copies: bool = False
+    """Whether every secret that the responder may read at the stores' vendor is read, to find copies."""
     use_leaked: bool = True
     """Whether the leaked credential may be used on itself: read-only, or to revoke itself."""
     provider: str = ""
@@ -301,6 +303,7 @@ def _credential(table: _Table) -> CredentialPolicy:
         check=table.strings("check"),
         delete=table.choice("delete", ("after-investigate", "never"), "after-investigate"),
         insist=table.take("insist", bool, False),
+        copies=table.take("copies", bool, False),
         use_leaked=table.take("use_leaked", bool, True),
         provider=table.take("provider", str, ""),
         options=_options(table),
@@ -360,6 +363,8 @@ def table_settings(policy: CredentialPolicy) -> Mapping[str, Any]:
         "insist": policy.insist,
         "use_leaked": policy.use_leaked,
         "deploy": list(policy.deploy),
+        "stores": list(policy.stores),
+        "copies": policy.copies,
         "with": options(policy),
     }
 

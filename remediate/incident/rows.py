@@ -112,6 +112,8 @@ class Topic(StrEnum):
     """Why it may, or may not, be acted on."""
     ANSWERS = "answers"
     """``files``: name in the incident's folder ``answers`` to its SHA-256, of raw answers that are kept."""
+    HOLDERS = "holders"
+    """``holders: [{what, id, how, then}]``: what runs with the old value, and goes on with it."""
     FOOTHOLDS = "footholds"
     """``footholds: [{what, id, at, why}]``."""
     USES = "uses"

@@ -270,6 +270,23 @@ class Investigates(Protocol):
 
 
 @runtime_checkable
+class FindsHolders(Protocol):
+    """Can tell what at its vendor holds a value, or reads a store of it: what goes on with the old one."""
+
+    beside: Sequence[str]
+    """Schemes of stores: credentials that policy keeps there are looked for, whoever issued them."""
+
+    def holders(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Facts]:
+        """Credential id to ``known["holders"]``: a list of ``{"what", "id", "how", "then"}``, empty for none.
+
+        Names alone. *then*: what gives it the new value, as an order to a person. Compared here; read-only.
+        What could not be read is in `Facts.unknown`. Those in *batch* may be another vendor's, where policy
+        stores them here.
+        """
+        ...
+
+
+@runtime_checkable
 class Deletes(Protocol):
     """Can delete for good what `Revokes.revoke` only disabled."""
 

@@ -1,13 +1,14 @@
-"""Asking about many credentials side by side, before the kill: quickly, or not at all."""
+"""Asking about many credentials side by side: before the kill quickly, or not at all; after it, in full."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from remediate.errors import Error
-from remediate.incident.run import Run
+from remediate.incident.run import PATIENCE, Run
 from remediate.model import Credential
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Facts
@@ -22,20 +23,37 @@ Ask = Callable[[Held, VendorContext], Facts]
 
 
 def ask_all(run: Run, topic: str, purpose: str, asks: Sequence[tuple[Credential, Ask]]) -> None:
-    """Ask each credential's question, and write down the answers in one go.
+    """Ask each credential's question before the kill, and write down the answers in one go.
 
     What could not be asked in time is written down as not known, with that reason. A fault in one
     provider is too: it must not keep the others alive. Raises `remediate.errors.Error` as a provider does,
     after every answer that came is written.
     """
+    _ask(run, topic, purpose, asks, time.monotonic() + BEFORE_THE_KILL)
+
+
+def ask_each(run: Run, topic: str, purpose: str, asks: Sequence[tuple[Credential, Ask]]) -> None:
+    """As `ask_all`, after the kill: each question has the patience of an effect of its own."""
+    _ask(run, topic, purpose, asks, None)
+
+
+def _ask(
+    run: Run,
+    topic: str,
+    purpose: str,
+    asks: Sequence[tuple[Credential, Ask]],
+    until: float | None,
+) -> None:
     if not asks:
         return
-    until = time.monotonic() + BEFORE_THE_KILL
     held = run.held_all([credential for credential, _ in asks], purpose)
     contexts = [run.vendor(credential, until=until) for credential, _ in asks]
 
     def one(ask: Ask, what: Held, vendor: VendorContext) -> Facts:
-        if time.monotonic() > until:
+        if until is None:
+            end = time.monotonic() + PATIENCE  # from when its turn comes
+            vendor = replace(vendor, deadline=lambda: end)
+        elif time.monotonic() > until:
             return Facts(unknown={topic: "there was no time to ask before the kill"})
         try:
             return ask(what, vendor)

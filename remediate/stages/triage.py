@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from remediate.incident.run import Run
-from remediate.plugins.provider import Triages
+from remediate.model import Credential
+from remediate.plugins.context import VendorContext
+from remediate.plugins.outcome import Facts
+from remediate.plugins.provider import Held, Triages
+from remediate.stages.askingall import Ask, ask_each
 from remediate.stages.authority import may_act
+from remediate.stages.holders import look_for_holders
 from remediate.stages.interface import DONE, Result, Stage
 from remediate.wording import count
 
@@ -14,19 +20,26 @@ from remediate.wording import count
 def act(run: Run) -> Result:
     """Look, and write down. `recover` issues nothing for an owner with footholds."""
     since = exposed_since(run)
-    looked = signs = 0
-    for credential in run.credentials():
+    asks: list[tuple[Credential, Ask]] = []
+    looked: list[Credential] = []
+    ours = [c for c in run.credentials() if may_act(run, c) is None]
+    for credential in ours:
         provider = run.provider(credential)
-        if not isinstance(provider, Triages) or may_act(run, credential) is not None:
+        if not isinstance(provider, Triages):
             continue
+        looked.append(credential)
         if run.knows("footholds", credential) is None:
-            held = run.held(credential, "triage")
-            run.learn("footholds", provider.triage(held, since, run.vendor(credential)), credential)
-        looked += 1
-        signs += bool(footholds(run, credential.id))
-    return Result(
-        DONE, f"looked at {count(looked, 'credential')}; {signs} with signs of a foothold"
-    )
+            asks.append((credential, functools.partial(_triage, provider, since)))
+    ask_each(run, "footholds", "triage", asks)
+    signs = sum(bool(footholds(run, credential.id)) for credential in looked)
+    used = look_for_holders(run, ours)
+    text = f"looked at {count(len(looked), 'credential')}; {signs} with signs of a foothold"
+    more = f"; {count(used, 'place')} at a vendor to be given the new value" if used else ""
+    return Result(DONE, text + more)
+
+
+def _triage(provider: Triages, since: str | None, held: Held, vendor: VendorContext) -> Facts:
+    return provider.triage(held, since, vendor)
 
 
 def exposed_since(run: Run) -> str | None:

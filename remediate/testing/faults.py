@@ -38,6 +38,7 @@ from remediate.plugins.provider import (
     ConfirmsNew,
     Deletes,
     Describes,
+    FindsHolders,
     Held,
     Investigates,
     NamesResponder,
@@ -414,6 +415,8 @@ def _look(scene: Scene) -> None:
         looks.append(("triage", provider.triage(held, SINCE, scene.vendor())))
     if isinstance(provider, Investigates):
         looks.append(("investigate", provider.investigate(held, SINCE, scene.vendor())))
+    if isinstance(provider, FindsHolders):
+        looks.append(("holders", provider.holders([held], scene.vendor())[held.id]))
     if isinstance(provider, Checks):
         looks.append(("check", provider.check(held, scene.vendor())))
     for name, result in looks:

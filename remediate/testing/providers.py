@@ -34,6 +34,7 @@ from remediate.plugins.provider import (
     ConfirmsNew,
     Deletes,
     Describes,
+    FindsHolders,
     Found,
     Held,
     Investigates,
@@ -197,6 +198,12 @@ def _effects(provider: Any, held: Held, vendor: VendorContext) -> Iterator[tuple
         facts = provider.investigate(held, since, vendor)
         _hold(bool(facts.unknown), "investigate: no evidence is not 'no abuse'")
         yield "investigate", facts
+    if isinstance(provider, FindsHolders):
+        _hold(not provider.holders([], vendor), "holders: nothing for an empty batch")
+        answers = provider.holders([held], vendor)
+        _hold(set(answers) == {held.id}, "holders: an answer for each, and for no other")
+        _hold(bool(answers[held.id].unknown), "holders: what was not read is no 'nobody uses it'")
+        yield "holders", answers[held.id]
     if isinstance(provider, Deletes):
         yield "delete", provider.delete(held, vendor)
     if isinstance(provider, NamesResponder):

@@ -59,6 +59,12 @@ def test_the_key_dies_and_the_new_one_is_where_it_is_read(
     cli: Cli, aws: RunningAws, planted: Planted, leak: Scenario, sealed: Path
 ) -> None:
     old = planted.values["id"].reveal_text()
+    jobs = aws.client("ecs")
+    jobs.create_cluster(clusterName="shop")
+    container = {"name": "app", "image": "app:1", "memory": 64}
+    container["environment"] = [{"name": "AWS_ACCESS_KEY_ID", "value": old}]
+    jobs.register_task_definition(family="web", containerDefinitions=[container])
+    jobs.create_service(cluster="shop", serviceName="web", taskDefinition="web", desiredCount=1)
     done = cli(*arguments(leak), env=aws.environment())
     assert done.code == 0, done.out
     status = keys(aws)
@@ -84,6 +90,8 @@ def test_the_key_dies_and_the_new_one_is_where_it_is_read(
     text = json.dumps(record)
     assert old in text
     assert new in text
+    assert "lambda:ListFunctions" not in text, "it could be read"
+    assert any("ECS service shop/web" in advice for advice in record["advice"])
 
 
 def test_killed_between_making_the_key_and_keeping_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from remediate.plugins.outcome import Facts
 from remediate.plugins.provider import Held
 from remediate.secret import InstallationKey
 from remediate.stages import askingall
-from remediate.stages.askingall import ask_all
+from remediate.stages.askingall import ask_all, ask_each
 from tests.incident.test_run import opened, repo
 
 __all__ = ["repo"]
@@ -46,6 +47,23 @@ def test_each_answer_is_its_own_and_they_are_asked_at_once(
     assert rows == [one.id for one in some], (
         "in the order of the credentials, whoever answered first"
     )
+
+
+def test_after_the_kill_each_has_its_own_time_and_they_are_asked_at_once(
+    folder: Path, key: InstallationKey, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(askingall, "BEFORE_THE_KILL", -1.0)
+    together = threading.Barrier(4, timeout=20)
+
+    def ask(held: Held, vendor: VendorContext) -> Facts:
+        together.wait()
+        return Facts({"patience": vendor.deadline() - time.monotonic() > 100})
+
+    with opened(folder, key, repo, []) as run:
+        some = credentials(4)
+        ask_each(run, "footholds", "triage", [(one, ask) for one in some])
+        for one in some:
+            assert run.knows("footholds", one) == Facts({"patience": True})
 
 
 def test_a_fault_over_one_leaves_the_others(folder: Path, key: InstallationKey, repo: Repo) -> None:

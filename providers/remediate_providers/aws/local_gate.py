@@ -25,7 +25,9 @@ from remediate_providers.aws.local_trail import History, ThrottledError
 
 REGIONS = ("eu-west-1", "us-east-1")
 FAULTS = ("drop-before", "drop-after", "500", "throttle", "malformed")
-_JSON = frozenset(["secretsmanager", "ssm", "cloudtrail", "account"])
+_JSON = frozenset(["secretsmanager", "ssm", "cloudtrail", "account", "ecs", "lambda"])
+_REST = {("lambda", "GET"): "ListFunctions", ("lambda", "POST"): "CreateFunction"}
+"""What is asked for by a path alone: those that are needed."""
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -300,8 +302,9 @@ def _read(environ: dict[str, Any]) -> Call:
     elif str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded"):
         operation = ""
     else:
-        operation = str(environ.get("PATH_INFO", "/"))[1:]
-        operation = operation[:1].upper() + operation[1:]
+        path = str(environ.get("PATH_INFO", "/"))[1:]
+        by_path = _REST.get((service, str(environ.get("REQUEST_METHOD"))))
+        operation = by_path or path[:1].upper() + path[1:]
     asked: dict[str, Any] = {}
     if operation:
         try:

@@ -25,6 +25,7 @@ class AwsProvider:
         "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or sign in: aws sso login"
     )
     kinds: Sequence[Kind] = KINDS
+    beside: Sequence[str] = ("aws-secrets-manager", "aws-ssm")
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
         """Key ids, each with its secret where one belongs to it."""
@@ -101,6 +102,12 @@ class AwsProvider:
         from remediate_providers.aws import abuse
 
         return abuse.investigate(held, since, vendor)
+
+    def holders(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Facts]:
+        """Functions and containers with one in their environment."""
+        from remediate_providers.aws import holders
+
+        return holders.holders(batch, vendor)
 
     def delete(self, held: Held, vendor: VendorContext) -> Outcome:
         """The key gone for good."""

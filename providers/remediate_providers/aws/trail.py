@@ -7,11 +7,13 @@ answers for one Region, the last 90 days, 50 events a page, newest first, two ca
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from remediate.clock import parse
@@ -141,20 +143,24 @@ def _region(
     patience = Patience.of(vendor)
     events: list[Event] = []
     token: str | None = None
+    turn = _turn(vendor, region)
     for page in range(MOST_PAGES):
-        if page and not patience.wait(PACE):
-            return events, f"read up to {events[-1].at if events else 'nothing'}: time was up"
-        try:
-            answer = aws.call(
-                "cloudtrail",
-                "LookupEvents",
-                region=region,
-                LookupAttributes=[{"AttributeKey": of[0], "AttributeValue": of[1]}],
-                StartTime=start,
-                NextToken=token,
-            )
-        except AwsError as error:
-            return events, error.reason
+        with turn.lock:
+            if not patience.wait(turn.due()):
+                return events, f"read up to {events[-1].at if events else 'nothing'}: time was up"
+            try:
+                answer = aws.call(
+                    "cloudtrail",
+                    "LookupEvents",
+                    region=region,
+                    LookupAttributes=[{"AttributeKey": of[0], "AttributeValue": of[1]}],
+                    StartTime=start,
+                    NextToken=token,
+                )
+            except AwsError as error:
+                return events, error.reason
+            finally:
+                turn.asked = monotonic()
         rows = answer.get("Events")
         vendor.keep(f"{LOOKUP}-{region}-{page}", {"Events": rows})
         if not isinstance(rows, list):
@@ -164,6 +170,26 @@ def _region(
         if not token:
             return events, ""
     return events, f"only the newest {len(events)} were read, back to {events[-1].at}"
+
+
+class _Turn:
+    """Whose turn it is in one Region, among all who look there: two calls a second are all there is."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.asked = monotonic() - PACE
+
+    def due(self) -> float:
+        """Seconds until the next call may go out."""
+        return max(0.0, self.asked + PACE - monotonic())
+
+
+_TURNS: dict[tuple[str, str], _Turn] = {}
+
+
+def _turn(vendor: VendorContext, region: str) -> _Turn:
+    where = (vendor.environment.get("AWS_ENDPOINT_URL", ""), region)
+    return _TURNS.setdefault(where, _Turn())
 
 
 def _event(row: Mapping[str, Any], region: str) -> Event:

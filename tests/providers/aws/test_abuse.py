@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from remediate.plugins.provider import Held
 from remediate.testing.surroundings import surroundings
 from remediate_providers.aws import abuse, trail
 from remediate_providers.aws.local import RunningAws
+from remediate_providers.aws.local_gate import REGIONS
 from remediate_providers.aws.provider import AwsProvider
 from tests.providers.aws.conftest import Leak, allow, hold
 
@@ -203,3 +205,20 @@ def test_a_malformed_record_is_read_as_far_as_it_goes() -> None:
     assert (event.name, event.region, event.address) == ("CreateUser", "eu-west-1", "")
     listed = trail._event({"EventName": "X", "CloudTrailEvent": "[1]"}, "eu-west-1")
     assert listed.asked == {}
+
+
+def test_many_at_once_keep_to_the_rate_together(aws: RunningAws, context: Context) -> None:
+    """Two calls a second in a Region are all there is, whoever asks: none is sent to be turned away."""
+    held = [hold(aws.plant().values) for _ in range(4)]
+    aws.gate.history._lookups.clear()
+    aws.gate.history.throttle = True
+    aws.gate.calls.clear()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            told = list(
+                pool.map(lambda one: aws_provider.triage(one, None, context(longest=1.0)), held)
+            )
+    finally:
+        aws.gate.history.throttle = False
+    assert all(not [why for why in facts.unknown.values() if "rate" in why] for facts in told)
+    assert aws.gate.calls.count("cloudtrail:LookupEvents") == 4 * len(REGIONS)
