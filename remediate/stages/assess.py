@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from remediate.errors import Error
+from remediate.history.remote import address
+from remediate.history.signingin import HELPER, password_for
 from remediate.incident.run import Run
 from remediate.model import Credential, Json
 from remediate.plugins.outcome import Facts
@@ -57,6 +60,34 @@ def _responders(run: Run) -> None:
         run.advise(
             f"The credential that you would act with at {credential.provider} is itself the leaked "
             "one. Its work is done before it dies; put another one in its place on this machine."
+        )
+    _signing_in(run)
+
+
+def _signing_in(run: Run) -> None:
+    """Whether git would sign in at a remote with a leaked one: then the push needs another."""
+    by_value = {name: c for c in run.credentials() for name in c.parts.values()}
+    for remote in run.policy.remotes:
+        try:
+            where = address(run.repo, remote)
+        except Error:
+            continue  # publish says what is wrong with it
+        found = password_for(where, run.vendor().environment)
+        credential = by_value.get(run.key.fingerprint(found[0])) if found is not None else None
+        if found is None or credential is None:
+            continue
+        _value, source, host = found
+        known: dict[str, Json] = {"leaked": True, "signs_in_at": host, "from": source}
+        run.learn("responder", Facts(known=known), credential)
+        another = (
+            f"make git forget it (printf 'protocol=https\\nhost={host}\\n\\n' | git credential reject) and "
+            "sign in with another"
+            if source == HELPER
+            else f"give {remote} an address without it (git remote set-url {remote} URL)"
+        )
+        run.advise(
+            f"git signs in at {host} with the leaked {credential.kind}, out of {source}: once it is dead the "
+            f"push is refused. Before that, {another}. Then: remediate resume"
         )
 
 
