@@ -15,6 +15,7 @@ from remediate.api.flags import Flags
 from remediate.api.previewing import Preview, rehearsed
 from remediate.api.running import Running
 from remediate.api.verifying import Verification, look
+from remediate.hardening import harden
 from remediate.history.model import Progress, no_progress
 from remediate.incident.events import Listener, nobody
 
@@ -55,13 +56,15 @@ class Repository:
         home: str | os.PathLike[str] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Nothing is done yet.
+        """Nothing is done yet, but that this process leaves no core dump any more, and that libraries
+        which would log requests whole (botocore, urllib3) log warnings alone.
 
         *push* and *undo*: False is ``--no-push`` and ``--no-undo``. *asks* answers questions; without one
         *yes* agrees with every default, and a question without it is a `MissingOptionError`. *home*: the state folder
         (default: ``REMEDIATE_HOME``, else the user's own). *environment*: where vendors' credentials and addresses
         are looked up (default: this process's).
         """
+        harden()
         self._flags = Flags(
             repo=Path(path),
             policy=_path(policy),
