@@ -12,15 +12,15 @@ import atheris
 
 with atheris.instrument_imports(include=["remediate.reports", "remediate.plugins"]):
     from remediate.errors import ReportError
+    from remediate.plugins.registry import reports
     from remediate.plugins.report import Document
-    from remediate.reports.github_alerts import GitHubAlerts
-    from remediate.reports.gitleaks import Gitleaks
-    from remediate.reports.plain import PlainList
     from remediate.reports.read import read_report
     from remediate.reports.recover import look
     from remediate.reports.secrets import resolve
 
-FORMATS = (Gitleaks(), GitHubAlerts(), PlainList())
+    # Loaded here, or they would not be instrumented.
+    FORMATS = tuple(reports)
+
 SLOW = 5.0
 """Seconds for the few kilobytes that the fuzzer gives; more is a loop that a report could drive."""
 

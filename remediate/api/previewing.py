@@ -86,6 +86,7 @@ def rehearsed(
     """
     from remediate.history.overreach import rehearse_with_care
     from remediate.history.repo import require_rewritable
+    from remediate.incident.redaction import redactor, unsaid
     from remediate.incident.rules import rule_needles
 
     needles = taken.needles(rules.replacement)
@@ -101,7 +102,7 @@ def rehearsed(
         if rules.for_credential(credential).insist
         for fingerprint in credential.parts.values()
     }
-    with passing_folder() as scratch:
+    with unsaid(lambda: redactor(taken.values.values())), passing_folder() as scratch:
         begun = time.monotonic()
         made = rehearse_with_care(
             repo, needles, scratch / "git", insisted=insisted, progress=progress

@@ -58,13 +58,15 @@ def look(
     """
     from remediate.history.remote import address, verify_remote
     from remediate.history.verify import verify
+    from remediate.incident.redaction import redactor, unsaid
     from remediate.stages.verdicts import joined
 
     needles = taken.needles()
-    verdict = verify(repo, needles) if needles else Verdict(Scope(local=True), Searched())
+    with unsaid(lambda: redactor(taken.values.values())):
+        verdict = verify(repo, needles) if needles else Verdict(Scope(local=True), Searched())
     served: tuple[str, ...] | None = None
     if remote or by_id:
-        with passing_folder() as scratch:
+        with unsaid(lambda: redactor(taken.values.values())), passing_folder() as scratch:
             for name in rules.remotes:
                 url = address(repo, name)
                 verdict = joined(verdict, verify_remote(url, needles, scratch, verify, like=repo))

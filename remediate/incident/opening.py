@@ -28,6 +28,7 @@ from remediate.incident.journal import Journal
 from remediate.incident.lock import hold, repository_lock
 from remediate.incident.options import Options
 from remediate.incident.policy import FILE_NAME, Policy, load
+from remediate.incident.redaction import redactor, unsaid
 from remediate.incident.refusals import noted, noted_of
 from remediate.incident.rows import SCHEMA, Kind
 from remediate.incident.run import Run
@@ -200,6 +201,7 @@ def _opened(
             seal = sealing.make(draft, around.user_key, name=name)
             custody = Custody(draft, installation.key, seal)
             custody.put_all(values)
+            stack.enter_context(unsaid(lambda: redactor(values)))
             _write_opening(_run(installation, draft, journal, custody, repo, around), name, intake)
         folder = draft.rename(installation.home.incidents / name)
         sync_folder(installation.home.incidents)
@@ -304,6 +306,7 @@ def _resumed(
         elif around.user_key is not None:
             seal = sealing.make(folder, around.user_key, name=name)
         custody = Custody(folder, installation.key, seal)
+        stack.enter_context(unsaid(lambda: redactor(custody.every())))
         if intake is not None:
             missing = set(known.state.secrets) - set(intake.values)
             if missing:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
+from remediate.errors import Error
 from remediate.secret import Secret
 
 SHOWN = "[redacted]"
@@ -70,6 +72,21 @@ def redactor(values: Iterable[Secret]) -> Callable[[str], str]:
         return re.sub(pattern, SHOWN.encode(), raw).decode("utf-8", "surrogateescape")
 
     return redact
+
+
+@contextlib.contextmanager
+def unsaid(redact: Callable[[], Callable[[str], str]]) -> Iterator[None]:
+    """An `Error` that leaves the body says nothing that the redactor takes out.
+
+    git's words name refs and paths, and those can hold a secret.
+    """
+    try:
+        yield
+    except Error as error:
+        said = redact()
+        error.message, error.hint = said(error.message), said(error.hint)
+        error.args = (error.message,)
+        raise
 
 
 _ACTING = re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from remediate.errors import Error, ExitStatus, InterruptedRunError
 from remediate.incident.approval import gate
 from remediate.incident.conclusion import Conclusion, conclude
+from remediate.incident.redaction import unsaid
 from remediate.incident.refusals import refuses, told
 from remediate.incident.rows import Kind
 from remediate.incident.run import Run
@@ -33,7 +34,8 @@ def execute(run: Run) -> Conclusion:
     try:
         for stage in stages():
             run.stage = stage.name
-            stage.tidy(run)
+            with unsaid(run.redactor):
+                stage.tidy(run)
         for stage in stages():
             if not _one(run, stage):
                 break
@@ -59,8 +61,9 @@ def _one(run: Run, stage: Stage) -> bool:
     """One stage; False where it waits for an approval, and the pipeline with it."""
     run.stage = stage.name
     known = run.state.stages.get(stage.name, {})
-    if known.get("status") == DONE and not known.get("later") and not stage.again(run):
-        return True
+    with unsaid(run.redactor):
+        if known.get("status") == DONE and not known.get("later") and not stage.again(run):
+            return True
     reason = _left_out(run, stage)
     if reason is not None:
         if known.get("reason") != reason:
@@ -68,7 +71,8 @@ def _one(run: Run, stage: Stage) -> bool:
         run.emit("stage", name=stage.name, title=stage.title, status="skipped", reason=reason)
         return True
     try:
-        result = _approved(run, stage)
+        with unsaid(run.redactor):
+            result = _approved(run, stage)
     except Error as error:
         if error.exit_status is ExitStatus.DECLINED:
             run.refuse(f"stage {stage.name}", "the person who was asked said no")

@@ -304,6 +304,35 @@ def test_a_leak_on_purpose_is_found(watched: Watched, where: str) -> None:
     assert watched.canary.hits, where
 
 
+def a_damaged_list_of_refs(world: World) -> None:
+    packed = world.repository / ".git" / "packed-refs"
+    packed.write_bytes(packed.read_bytes() + b"key = " + world.values[0] + b"\n")
+
+
+def a_lock_named_by_it(world: World) -> None:
+    name = world.values[0].decode()
+    subprocess.run(["git", "branch", name], cwd=world.repository, check=True)
+    (world.repository / ".git" / "refs" / "heads" / f"{name}.lock").touch()
+
+
+@pytest.mark.parametrize("what", [a_damaged_list_of_refs, a_lock_named_by_it])
+def test_an_error_that_names_the_value_is_told_without_it(
+    watched: Watched, what: Callable[[World], None]
+) -> None:
+    """git's own words, and paths of its files, may hold it: a ref can be called by a secret."""
+    world = watched.world
+    what(world)
+    report = str(world.scenario.report)
+    watched.run("preview", report, "--repo", str(world.repository))
+    watched.run("verify", report, "--repo", str(world.repository))
+    assert watched.run(*world.arguments(), "--only", "assess", "--only", "clean") == 6
+    assert watched.run("resume", *world.flags(), "--only", "clean") == 6
+    for command in ("log", "record", "show"):
+        done = world.command(command, "INC")
+        watched.looked(command, done.code, done.out + done.err)
+    assert watched.canary.hits == []
+
+
 def test_what_is_typed_at_a_shell_in_a_terminal_stays_out_of_both(watched: Watched) -> None:
     """bash's history and tmux's whole scroll-back, of a value that is asked for and not echoed."""
     if shutil.which("tmux") is None:
