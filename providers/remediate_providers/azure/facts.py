@@ -12,7 +12,7 @@ from remediate.plugins.outcome import Evidence, Facts
 from remediate.plugins.provider import Held
 from remediate_providers.azure.server import Api, application_path, whose
 from remediate_providers.making import MARK
-from remediate_providers.rest import TroubleError, objects, text_of
+from remediate_providers.rest import TroubleError, objects, segment, text_of
 
 SIGN_INS = "/auditLogs/signIns"
 AUDITS = "/auditLogs/directoryAudits"
@@ -67,7 +67,6 @@ def triage(held: Held, since: str | None, vendor: VendorContext) -> Facts:
 
 def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
     """See `remediate.plugins.provider.Investigates.investigate`: sign-ins as the application, changes by it."""
-    known: dict[str, Json] = {"events": []}
     unknown = {
         "secret": "Entra's logs name the application, and seldom which of its secrets was used",
         "retention": "no evidence kept beyond 30 days (7 without a licence), unless it is exported",
@@ -76,19 +75,22 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
     try:
         app = whose(api, held, vendor.known)
     except TroubleError as error:
-        return Facts(known, {**unknown, "events": str(error)})
+        return Facts(unknown={**unknown, "events": f"no evidence to be had: {error}"})
     seen: list[Evidence] = []
     later = f" and createdDateTime ge {since}" if since else ""
     query = {
         "$filter": f"appId eq '{app.app_id}' and signInEventTypes/any(t: t eq 'servicePrincipal'){later}",
         "$top": "200",
     }
-    events = _logged(api, SIGN_INS, query, "sign_ins", unknown, seen)
+    # The logs of v1.0 hold people's sign-ins alone: an application's would be none, and look like peace.
+    events = _logged(api, SIGN_INS, query, "sign_ins", unknown, seen, beta=True)
     told = [_sign_in(one, since) for one in events]
     after = f" and activityDateTime ge {since}" if since else ""
     query = {"$filter": f"initiatedBy/app/appId eq '{app.app_id}'{after}", "$top": "200"}
     told += [_change(one) for one in _logged(api, AUDITS, query, "changes", unknown, seen)]
-    known["events"] = [*sorted(told, key=lambda one: str(one.get("at") or ""))]
+    if not seen:
+        return Facts(unknown={**unknown, "events": "no evidence to be had: no log could be read"})
+    known: dict[str, Json] = {"events": [*sorted(told, key=lambda one: str(one.get("at") or ""))]}
     return Facts(known, unknown, tuple(seen))
 
 
@@ -100,14 +102,44 @@ def _rights(
         principal = api.get(f"/servicePrincipals(appId='{app_id}')", {"$select": "id"})
         id_ = text_of(principal, "id") or ""
         data = api.get(f"/servicePrincipals/{id_}/appRoleAssignments", {"$top": "100"})
+        known["scopes"] = sorted(_role(api, one) for one in objects(data.get("value")))
+        seen.append(api.seen("GET /servicePrincipals/{id}/appRoleAssignments", "200"))
     except TroubleError as error:
-        unknown["scopes"] = str(error)
+        unknown["scopes"] = unknown["directory_roles"] = str(error)
         return
-    known["scopes"] = sorted(
-        f"{text_of(one, 'resourceDisplayName') or '?'}: {text_of(one, 'appRoleId') or '?'}"
-        for one in objects(data.get("value"))
-    )
-    seen.append(api.seen("GET /servicePrincipals/{id}/appRoleAssignments", "200"))
+    if text_of(data, "@odata.nextLink"):
+        unknown["scopes_beyond"] = "only the first 100 were read"
+    unknown["subscriptions"] = "rights in Azure subscriptions (RBAC) are not looked at"
+    try:
+        groups = api.get(f"/servicePrincipals/{id_}/transitiveMemberOf", {"$top": "100"})
+    except TroubleError as error:
+        unknown["directory_roles"] = str(error)
+        return
+    mine = objects(groups.get("value"))
+    for name, kind in (("directory_roles", "directoryRole"), ("groups", "group")):
+        known[name] = sorted(
+            text_of(one, "displayName") or text_of(one, "id") or "?"
+            for one in mine
+            if one.get("@odata.type") == f"#microsoft.graph.{kind}"
+        )
+    seen.append(api.seen("GET /servicePrincipals/{id}/transitiveMemberOf", f"{len(mine)} found"))
+
+
+def _role(api: Api, assigned: Mapping[str, Any]) -> str:
+    """``Microsoft Graph: Mail.Read``; the role's id where its name is not to be had."""
+    whose, role = text_of(assigned, "resourceDisplayName") or "?", text_of(assigned, "appRoleId")
+    resource = text_of(assigned, "resourceId")
+    named = None
+    if resource and role:
+        try:
+            data = api.get(f"/servicePrincipals/{segment(resource)}", {"$select": "appRoles"})
+            named = next(
+                (text_of(r, "value") for r in objects(data.get("appRoles")) if r.get("id") == role),
+                None,
+            )
+        except TroubleError:
+            named = None
+    return f"{whose}: {named or role or '?'}"
 
 
 def _logged(
@@ -117,9 +149,11 @@ def _logged(
     name: str,
     unknown: dict[str, str],
     seen: list[Evidence],
+    *,
+    beta: bool = False,
 ) -> list[Mapping[str, Any]]:
     try:
-        data = api.get(path, query)
+        data = api.get(path, query, beta=beta)
     except TroubleError as error:
         unknown[name] = f"no evidence to be had: {error} (needed: {_NEED_LOGS})"
         return []

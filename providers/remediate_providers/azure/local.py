@@ -92,6 +92,8 @@ class State:
     applications: list[Application] = field(default_factory=list)
     tokens: dict[Secret, Application] = field(default_factory=dict)
     """Access tokens; they outlive the secret that made them."""
+    member_of: list[dict[str, Any]] = field(default_factory=list)
+    """Directory roles and groups of the shop's service principal."""
     sign_ins: list[dict[str, Any]] | None = None
     """None: the tenant has no licence for them."""
 
@@ -221,19 +223,26 @@ class RunningAzure:
         return Reply(200, data)
 
     def _graph(self, request: Request) -> Reply:
-        path = request.path.removeprefix("/v1.0")
+        beta = request.path.startswith("/beta/")
+        path = request.path.removeprefix("/v1.0").removeprefix("/beta")
         if path == "/applications":
             return self._list(request)
         if path in ("/auditLogs/signIns", "/auditLogs/directoryAudits"):
             if self.state.sign_ins is None:
                 said = "Neither tenant is B2C or tenant doesn't have premium license"
                 return _error(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", said)
-            return Reply(200, {"value": self.state.sign_ins if path.endswith("signIns") else []})
+            # v1.0 has people's sign-ins alone.
+            told = self.state.sign_ins if path.endswith("signIns") and beta else []
+            return Reply(200, {"value": told})
         if re.fullmatch(r"/servicePrincipals\(appId='[^']+'\)", path):
             return Reply(200, {"id": "5f0c"})
         if path == "/servicePrincipals/5f0c/appRoleAssignments":
             role = {"resourceDisplayName": "Microsoft Graph", "appRoleId": "9a5d"}
-            return Reply(200, {"value": [role]})
+            return Reply(200, {"value": [{**role, "resourceId": "77aa"}]})
+        if path == "/servicePrincipals/77aa":
+            return Reply(200, {"appRoles": [{"id": "9a5d", "value": "Mail.Read"}]})
+        if path == "/servicePrincipals/5f0c/transitiveMemberOf":
+            return Reply(200, {"value": self.state.member_of})
         found = re.fullmatch(r"/applications/([^/]+)(?:/(addPassword|removePassword))?", path)
         app = next((a for a in self.state.applications if found and a.id == found[1]), None)
         if found is None or app is None:

@@ -89,6 +89,7 @@ class Api(Rest):
         environment = vendor.environment
         graph = base_url(environment, "AZURE_GRAPH_URL", GRAPH)
         super().__init__(vendor, Site(f"{graph}/v1.0"))
+        self._beta = f"{graph}/beta"
         # Azure's own name for it is a host alone, or an address.
         host = environment.get("AZURE_AUTHORITY_HOST", "").strip()
         given = {"AZURE_AUTHORITY_HOST": host if "://" in host or not host else f"https://{host}"}
@@ -157,10 +158,13 @@ class Api(Rest):
             return Check(False, seen)
         return Check(None, seen, self.refusal(answer))
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        """A Graph object. Raises `TroubleError`."""
+    def get(
+        self, path: str, query: Mapping[str, str] | None = None, *, beta: bool = False
+    ) -> Mapping[str, Any]:
+        """A Graph object; *beta*: of what v1.0 has not. Raises `TroubleError`."""
+        base = self._beta if beta else None
         try:
-            answer = self.ask("GET", path, self.own(), query=query)
+            answer = self.ask("GET", path, self.own(), base=base, query=query)
         except HttpError as error:
             raise TroubleError(self.refusal(error), Status.UNREACHABLE) from None
         data = mapping(answer)

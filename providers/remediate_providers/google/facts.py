@@ -9,8 +9,9 @@ from remediate.clock import parse
 from remediate.http import HttpError
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Facts
+from remediate.plugins.outcome import Evidence, Facts
 from remediate.plugins.provider import Held
+from remediate_providers.google import reach
 from remediate_providers.google.keys import Account, account_in
 from remediate_providers.google.lifecycle import UNNAMED, key_id_of, keys_of
 from remediate_providers.google.server import ANALYZER, LOGGING, Api, account_path
@@ -34,11 +35,10 @@ def describe(held: Held, vendor: VendorContext) -> Facts:
     if account is None:
         return Facts(unknown=dict.fromkeys(("owner", "scopes", "last_used"), UNNAMED))
     known: dict[str, Json] = {"owner": account.email, "project": account.project}
-    unknown = {
-        "scopes": "roles are granted in many places; the console's Policy Analyzer lists them"
-    }
+    unknown: dict[str, str] = {}
     api = Api(vendor)
-    seen = []
+    seen: list[Evidence] = []
+    reach.of(api, account, held, known, unknown, seen)
     try:
         one = next((k for k in keys_of(api, account) if key_id_of(k) == account.key_id), None)
         seen.append(
@@ -88,7 +88,6 @@ def triage(held: Held, since: str | None, vendor: VendorContext) -> Facts:
 
 def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
     """See `remediate.plugins.provider.Investigates.investigate`: the project's audit log by the key's name."""
-    known: dict[str, Json] = {"events": []}
     unknown = {
         "tokens": _SURVIVES,
         "reading": "no evidence kept of reading, unless the project has Data Access logs",
@@ -96,7 +95,7 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
     }
     account = account_in(held.credential)
     if account is None:
-        return Facts(known, {**unknown, "events": UNNAMED})
+        return Facts(unknown={**unknown, "events": f"no evidence: {UNNAMED}"})
     api = Api(vendor)
     name = (
         f"//iam.googleapis.com/projects/{account.project}/serviceAccounts/{account.email}"
@@ -115,17 +114,19 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
         answer = api.ask("POST", ENTRIES, api.own(), base=api.base(LOGGING), repeat=True, json=body)
     except (HttpError, TroubleError) as error:
         reason = str(error) if isinstance(error, TroubleError) else api.refusal(error)
-        return Facts(known, {**unknown, "events": reason})
+        return Facts(unknown={**unknown, "events": f"no evidence to be had: {reason}"})
     if answer.status != 200 or answer.json() is None:
         reason = api.refusal(answer, "the role Private Logs Viewer on the project")
-        return Facts(known, {**unknown, "events": f"no evidence to be had: {reason}"})
+        return Facts(unknown={**unknown, "events": f"no evidence to be had: {reason}"})
     entries = objects(mapping(answer).get("entries", []))
     if text_of(mapping(answer), "nextPageToken"):
         unknown["events_before"] = f"only the newest {PAGE} were read"
     unknown["elsewhere"] = (
         "other projects, where the account may have roles too, were not looked at"
     )
-    known["events"] = [*sorted(map(_event, entries), key=lambda one: str(one.get("at") or ""))]
+    known: dict[str, Json] = {
+        "events": [*sorted(map(_event, entries), key=lambda one: str(one.get("at") or ""))]
+    }
     return Facts(known, unknown, (api.seen(f"POST {ENTRIES}", f"{len(entries)} by this key"),))
 
 

@@ -84,6 +84,10 @@ class State:
     gone: list[LocalKey] = field(default_factory=list)
     own: Secret = field(default_factory=lambda: Secret(f"ya29.{secrets.token_urlsafe(40)}"))
     entries: list[dict[str, Any]] = field(default_factory=list)
+    bindings: list[dict[str, Any]] = field(default_factory=list)
+    """The project's policy."""
+    allowed: frozenset[str] = frozenset()
+    """What the account may do on its project."""
     may_upload: bool = True
     """Whether the organisation's policy allows it."""
 
@@ -255,6 +259,13 @@ class RunningGoogle:
 
     def _api(self, request: Request) -> Reply:
         method, path = request.method, request.path
+        if path == f"/v1/projects/{PROJECT}:getIamPolicy" and method == "POST":
+            return Reply(200, {"version": 3, "bindings": self.state.bindings, "etag": "BwY"})
+        if path == f"/v1/projects/{PROJECT}:testIamPermissions" and method == "POST":
+            asked = request.json()
+            wanted = asked.get("permissions", []) if isinstance(asked, dict) else []
+            allowed = [one for one in wanted if one in self.state.allowed]
+            return Reply(200, {"permissions": allowed} if allowed else {})
         if path == "/v2/entries:list":
             return Reply(200, {"entries": self.state.entries})
         if path.endswith("/activities:query"):

@@ -16,6 +16,7 @@ from remediate.testing.providers import ProviderContract, well_told
 from remediate.testing.surroundings import found, surroundings
 from remediate_providers.azure.local import TENANT, LocalAzure, RunningAzure, make_value
 from remediate_providers.azure.provider import AzureProvider
+from remediate_providers.loopback import Fault
 
 PROVIDER = AzureProvider()
 GUID = "00000000-1111-2222-3333-444444444444"
@@ -84,7 +85,40 @@ def test_it_is_told_which_application_it_is_of(azure, around) -> None:
     facts = PROVIDER.describe(leaked(azure), around())
     assert facts.known["application"] == "shop backend"
     assert facts.known["app_id"] == azure.shop.app_id
+    assert facts.known["scopes"] == ["Microsoft Graph: Mail.Read"]
+
+
+def test_what_it_may_do_in_the_directory_is_told(azure, around) -> None:
+    azure.state.member_of = [
+        {"@odata.type": "#microsoft.graph.directoryRole", "displayName": "Global Administrator"},
+        {"@odata.type": "#microsoft.graph.group", "displayName": "deployers"},
+    ]
+    facts = PROVIDER.describe(leaked(azure), around())
+    assert facts.known["directory_roles"] == ["Global Administrator"]
+    assert facts.known["groups"] == ["deployers"]
+    assert "RBAC" in facts.unknown["subscriptions"]
+    azure.fail("GET", "*/transitiveMemberOf", Fault(403, b'{"error": {"code": "Authorization"}}'))
+    facts = PROVIDER.describe(leaked(azure, "xyz"), around())
+    assert facts.unknown["directory_roles"]
+    assert facts.known["scopes"] == ["Microsoft Graph: Mail.Read"]
+
+
+def test_a_role_without_a_name_keeps_its_id(azure, around) -> None:
+    azure.fail("GET", "*/servicePrincipals/77aa", Fault(404))
+    facts = PROVIDER.describe(leaked(azure), around())
     assert facts.known["scopes"] == ["Microsoft Graph: 9a5d"]
+
+
+def test_logs_that_can_not_be_read_are_no_evidence_never_none_found(azure, around) -> None:
+    held = leaked(azure)
+    vendor = learned(held, around)
+    azure.state.sign_ins = []
+    facts = PROVIDER.investigate(held, None, vendor)
+    assert facts.known["events"] == [], "read, and there is nothing"
+    azure.state.sign_ins = None
+    facts = PROVIDER.investigate(held, None, vendor)
+    assert "events" not in facts.known
+    assert "no evidence" in facts.unknown["events"]
 
 
 def test_it_is_taken_away_and_seen_refused_and_another_added(azure, around) -> None:

@@ -199,3 +199,48 @@ def test_what_was_done_with_it_is_told_by_the_keys_name(google, around) -> None:
     google.issue(1)
     (one,) = PROVIDER.triage(held, "2026-06-01T00:00:00Z", vendor).known["footholds"]
     assert one["what"] == "service account key"
+
+
+def test_its_roles_and_what_the_key_may_do_are_told(google, around) -> None:
+    held = leaked(google)
+    mine, other = f"serviceAccount:{EMAIL}", "user:ada@example.com"
+    google.state.bindings = [
+        {"role": "roles/storage.admin", "members": [mine, other]},
+        {"role": "roles/run.admin", "members": [mine], "condition": {"title": "by day"}},
+        {"role": "roles/owner", "members": [other]},
+    ]
+    google.state.allowed = frozenset({"storage.objects.get", "iam.serviceAccountKeys.create"})
+    facts = PROVIDER.describe(held, around())
+    assert facts.known["roles"] == ["roles/run.admin (with a condition)", "roles/storage.admin"]
+    assert facts.known["reach"] == ["iam.serviceAccountKeys.create", "storage.objects.get"]
+    assert "folders" in facts.unknown["roles elsewhere"]
+
+
+def test_nothing_allowed_is_told_and_not_asked_is_not_nothing(google, around) -> None:
+    held = leaked(google)
+    facts = PROVIDER.describe(held, around())
+    assert facts.known["reach"] == []
+    assert facts.known["roles"] == []
+    before = len(google.requests)
+    facts = PROVIDER.describe(held, around(use_leaked=False))
+    assert "reach" not in facts.known
+    assert facts.unknown["reach"]
+    assert not [r for r in google.requests[before:] if r.path == "/token"]
+
+
+def test_a_role_that_is_missing_is_named(google, around) -> None:
+    said = b'{"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "denied"}}'
+    google.fail("POST", "*:getIamPolicy", Fault(403, said))
+    facts = PROVIDER.describe(leaked(google), around())
+    assert "roles" not in facts.known
+    assert "getIamPolicy" in facts.unknown["roles"]
+    assert "created" in facts.known, "the rest is told all the same"
+
+
+def test_a_log_that_can_not_be_read_is_no_evidence_never_none_found(google, around) -> None:
+    held = leaked(google)
+    assert PROVIDER.investigate(held, None, around()).known["events"] == []
+    google.fail("POST", "/v2/entries:list", Fault(403))
+    facts = PROVIDER.investigate(held, None, around())
+    assert "events" not in facts.known
+    assert "no evidence" in facts.unknown["events"]
