@@ -73,7 +73,8 @@ class Journal:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute(_TABLE)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
+            # The second where SQLite's own words quote a damaged schema.
             raise StateError(
                 f"The journal {self.path} can't be opened: {type(error).__name__}.",
                 hint="Check the folder's space and permissions, then: remediate resume",
@@ -176,7 +177,7 @@ class Journal:
             stored = self._db.execute(
                 "SELECT seq, at, kind, stage, key, data, seal FROM rows ORDER BY seq"
             ).fetchall()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             raise TamperedError(
                 f"The journal {self.path} is not a journal any more.", hint=_TAMPER_HINT
             ) from None
