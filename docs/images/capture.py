@@ -96,11 +96,16 @@ def draw(name: str, command: str | None, lines: list[str], columns: int) -> None
     (HERE / name).write_text(drawn, encoding="utf-8")
 
 
-def main() -> None:
-    """Run the demo and draw it."""
+def screen() -> list[str]:
+    """The lines of demo.svg, played now."""
     with tempfile.TemporaryDirectory(prefix="remediate-") as scratch:
         shown = recorded(Path(scratch)).replace(scratch, "/tmp/remediate")  # noqa: S108 - shown, not used
-    draw("demo.svg", "remediate demo", without_record(still(with_example_ids(shown))), COLUMNS)
+    return without_record(still(with_example_ids(shown)))
+
+
+def main() -> None:
+    """Run the demo and draw it."""
+    draw("demo.svg", "remediate demo", screen(), COLUMNS)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,24 @@ import json
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remediate.cli.progress import ProgressLine
 from remediate.errors import Error
 from remediate.incident.redaction import harmless
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+_MARKS = {
+    "ok": "green",
+    "you": "bold yellow",
+    "NO": "bold red",
+    "??": "yellow",
+    "...": "yellow",
+    "--": "dim",
+}
 
 
 class Console:
@@ -84,23 +97,35 @@ class Console:
         self.settle()
         self._print(_set_in(text), style)
 
-    def paragraph(self, text: str, *, indent: str = "", style: str = "") -> None:
-        """Sentences for people, broken between words where the terminal is narrow; addresses stay whole."""
-        lines = textwrap.wrap(
-            harmless(text).replace("\n", " "),
-            width=max(20, min(100, int(self.rich.width))),
-            initial_indent=indent,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
+    def marked(self, indent: int, mark: str, text: str, *, style: str = "") -> None:
+        """A line that begins with a mark (``ok``, ``you``, ``NO``): a word, whose colour only repeats it."""
+        from rich.text import Text
+
+        words, hang = _set_in(text), " " * (indent + 4)
+        if self.rich.is_terminal and not self.plain and "\n" not in words:
+            # On a narrow terminal what follows stays below the text; elsewhere a fact is a line.
+            words = "\n".join(_wrapped(words, int(self.rich.width), hang, hang)).lstrip()
+        colour = "" if self.plain else _MARKS.get(mark, "")
+        line = Text.assemble(
+            " " * indent, (f"{mark:<3}", colour), " ", (words, "" if self.plain else style)
         )
+        self.settle()
+        self._print(line, "")
+
+    def paragraph(self, text: str, *, indent: str = "", hang: str = "", style: str = "") -> None:
+        """Sentences for people, broken between words where the terminal is narrow; addresses stay whole.
+
+        *hang*: what lines but the first are set in by, beyond *indent*.
+        """
+        width = min(100, int(self.rich.width))
+        lines = _wrapped(harmless(text).replace("\n", " "), width, indent, indent + hang)
         self.settle()
         for line in lines or [""]:
             self._print(line, style)
 
-    def _print(self, text: str, style: str) -> None:
+    def _print(self, text: str | Text, style: str) -> None:
         width = max(1, int(self.rich.width))
-        self.lines += sum(1 + max(0, len(line) - 1) // width for line in text.split("\n"))
+        self.lines += sum(1 + max(0, len(line) - 1) // width for line in str(text).split("\n"))
         self.rich.print(text, style=None if self.plain else style or None)
 
     def note(self, text: str, *, style: str = "dim") -> None:
@@ -126,6 +151,17 @@ class Console:
         sys.stderr.write(f"remediate: {_set_in(error.message)}\n")
         if error.hint:
             sys.stderr.write(f"  {_set_in(error.hint)}\n")
+
+
+def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width=max(20, width),
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _set_in(text: str) -> str:

@@ -86,6 +86,7 @@ def _welcome(console: Console) -> None:
 
 def _open_here(console: Console, repo: Repo, here: Installation) -> Known | None:
     """The incident that is open here, where the person wants to go on with it."""
+    from remediate.cli.guide_view import GuideStream
     from remediate.cli.prompts import Guided
     from remediate.incident.opening import same_repository
     from remediate.incident.waiting import waits
@@ -95,8 +96,9 @@ def _open_here(console: Console, repo: Repo, here: Installation) -> Known | None
         state = known.state
         console.say()
         console.say(f"{state.id} is open for this repository.", style="bold")
-        for wait in waits(state)[:5]:
-            console.say(f"  It waits for: {wait.what}")
+        for wait in [wait for wait in waits(state) if wait.on != "resume"][:5]:
+            console.paragraph(f"It waits for: {wait.what}", indent="  ", hang="  ")
+        console.paragraph(GuideStream(console, _detected(state), state).danger(), indent="  ")
         if Guided(console).confirm(
             f"Go on with {state.id}?",
             option="--yes",
@@ -183,7 +185,8 @@ def _told(console: Console, handed: HandedIn) -> None:
     ways, redact = _ways(taken), redactor(taken.values.values())
     secrets = {secret.fingerprint: secret for secret in taken.secrets}
     for credential in taken.credentials[:20]:
-        console.say(f"  {called(credential, secrets, redact)}: {ways[credential.kind]}")
+        name = called(credential, secrets, redact)
+        console.paragraph(f"{name}: {ways[credential.kind]}", indent="  ", hang="  ")
     if len(taken.credentials) > 20:
         console.say(f"  and {len(taken.credentials) - 20} more")
     for thing in taken.unread[:5]:
@@ -208,5 +211,5 @@ def _ways(taken: Intake) -> dict[str, str]:
 def _close(console: Console, stream: GuideStream, script: str) -> None:
     """What is still dangerous, and the command that does the same in a script."""
     console.say()
-    console.say(stream.last_word(), style="bold")
+    console.paragraph(stream.last_word(), style="bold")
     console.say(f"  In a script: {script}", style="dim")

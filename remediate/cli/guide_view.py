@@ -25,11 +25,11 @@ _QUESTION = 14
 class GuideStream(Stream):
     """A `Stream` that says before each stage where we are, and keeps it in sight."""
 
-    def __init__(self, console: Console, since: str | None) -> None:
+    def __init__(self, console: Console, since: str | None, state: State | None = None) -> None:
         super().__init__(console)
         self._since = _moment(since)
         self._titles = {stage.name: stage.title for stage in stages()}
-        self._state: State | None = None
+        self._state = state
         self._stage_now = ""
         self._told_at = 0
         self._command_told = True
@@ -68,7 +68,8 @@ class GuideStream(Stream):
         say = self._console
         say.say()
         say.paragraph(f"{self._number()}: {self._titles.get(self._stage_now, '')}", style="bold")
-        say.paragraph(self.danger(), indent="  ")
+        colour = "red" if dangers(self._state) else "green"  # the words say it, too
+        say.paragraph(self.danger(), indent="  ", style=colour)
         self._told_at = say.lines
 
     def _remind(self) -> None:

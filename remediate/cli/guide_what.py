@@ -73,7 +73,7 @@ class What:
             say("What do you have?", style="bold")
             self._console.paragraph(BEFORE, indent="  ", style="dim")
             for line in CHOICES:
-                say(f"  {line}")
+                self._console.paragraph(line, indent="  ", hang="   ")
             say(
                 "  In a script: remediate run REPORT   (- reads a secret or a report from standard input)",
                 style="dim",

@@ -57,7 +57,11 @@ def ask_line(console: Console, prompt: str, question: str, option: str) -> str:
     _forget_typed()
     sys.stderr.write(harmless(prompt))
     sys.stderr.flush()
-    line = sys.stdin.readline()
+    try:
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")  # what is said of it begins a line
+        raise
     if not line:
         raise MissingOptionError(question, option)
     return line.strip()
@@ -72,6 +76,9 @@ def ask_hidden(console: Console, prompt: str, question: str, option: str) -> str
         return getpass.getpass(harmless(prompt), stream=sys.stderr).strip()
     except EOFError:
         raise MissingOptionError(question, option) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise
 
 
 def _forget_typed() -> None:

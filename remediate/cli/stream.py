@@ -21,13 +21,13 @@ class Ended:
 
 
 _MARKS = {
-    "done": "ok ",
-    "unchanged": "ok ",
+    "done": "ok",
+    "unchanged": "ok",
     "manual": "you",
-    "refused": "NO ",
-    "unreachable": "NO ",
-    "unknown": "?? ",
-    "skipped": "-- ",
+    "refused": "NO",
+    "unreachable": "NO",
+    "unknown": "??",
+    "skipped": "--",
 }
 _FINISHED_STATUS = {ExitStatus.INTERRUPTED: "interrupted", ExitStatus.DECLINED: "refused"}
 
@@ -88,35 +88,36 @@ class Stream:
         if status == "started":
             self._console.note(f"{data['title']} …")
         elif status == "skipped":
-            self._console.note(f"  -- {data['name']}: left out ({data['reason']})")
+            self._marked(2, "--", f"{data['name']}: left out ({data['reason']})", quiet=True)
         else:
-            mark = {"done": "ok ", "waiting": "...", "failed": "NO "}[status]
-            self._console.say(f"  {mark} {data['name']}: {data.get('summary', '')}")
+            mark = {"done": "ok", "waiting": "...", "failed": "NO"}[status]
+            # Why a stage failed comes as an error of its own.
+            said = "not done" if status == "failed" else data.get("summary", "")
+            self._marked(2, mark, f"{data['name']}: {said}")
+
+    def _marked(self, indent: int, mark: str, text: str, *, quiet: bool = False) -> None:
+        if not (quiet and self._console.quiet):
+            self._console.marked(indent, mark, text)
 
     def _effect(self, data: Mapping[str, Any]) -> None:
         reason = f" ({data['reason']})" if data.get("reason") else ""
-        text = f"     {_MARKS[data['status']]} {data['summary']}{reason}"
-        if data["status"] in ("done", "unchanged", "skipped"):
-            self._console.note(text, style="")
-        else:
-            self._console.say(text)
+        quiet = data["status"] in ("done", "unchanged", "skipped")
+        self._marked(5, _MARKS[data["status"]], f"{data['summary']}{reason}", quiet=quiet)
 
     def _progress(self, data: Mapping[str, Any]) -> None:
         self._console.progress(data["step"], data["done"], data["total"])
 
     def _verified(self, data: Mapping[str, Any]) -> None:
         word = "nothing left" if data["clean"] else "NOT clean"
-        self._console.say(
-            f"     {'ok ' if data['clean'] else 'NO '} verified {data['when']}: {word}"
-        )
+        self._marked(5, "ok" if data["clean"] else "NO", f"verified {data['when']}: {word}")
 
     def _advice(self, data: Mapping[str, Any]) -> None:
         if self._console.verbose:
-            self._console.say(f"     tip {data['text']}")
+            self._marked(5, "tip", str(data["text"]))
 
     def _error(self, data: Mapping[str, Any]) -> None:
         error = data["error"]
-        self._console.say(f"  NO  {error['message']}", style="bold")
+        self._console.marked(2, "NO", str(error["message"]), style="bold")
         if error["hint"]:
             self._console.say(f"      {error['hint']}")
 
