@@ -91,6 +91,12 @@ class PostgresProvider:
 
         return reissue.confirm(new, vendor)
 
+    def triage(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
+        """See `remediate.plugins.provider.Triages`. What is younger than the leak, where times are kept."""
+        from remediate_providers.postgres import triage
+
+        return triage.triage(held, since, vendor)
+
     def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:  # noqa: ARG002
         """See `remediate.plugins.provider.Investigates`. A server shows what was done to no query."""
         reason = (

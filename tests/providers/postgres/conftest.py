@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,17 @@ def successor(held: Held, values: dict[str, Secret]) -> Held:
 def postgres() -> Iterator[Server]:
     """The server, up. Its files end with it."""
     pytest.importorskip("psycopg", reason="psycopg is not installed: remediate[postgres]")
+    yield from _started("-c", "track_commit_timestamp=on")
+
+
+@pytest.fixture
+def without_times() -> Iterator[Server]:
+    """One that keeps no times of changes, as most do."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: remediate[postgres]")
+    yield from _started()
+
+
+def _started(*options: str) -> Iterator[Server]:
     programs = _programs()
     if programs is None:
         pytest.skip("no PostgreSQL server here: apt-get install postgresql")
@@ -125,12 +136,14 @@ def postgres() -> Iterator[Server]:
     try:
         if user is not None:
             shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
-        yield from _running(programs, folder, user)
+        yield from _running(programs, folder, user, options)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _running(programs: Path, folder: Path, user: str | None) -> Iterator[Server]:
+def _running(
+    programs: Path, folder: Path, user: str | None, options: Sequence[str]
+) -> Iterator[Server]:
     group = pwd.getpwnam(user).pw_gid if user is not None else None
     as_user: dict[str, Any] = {} if user is None else {"user": user, "group": group}
     if user is not None:
@@ -173,6 +186,7 @@ def _running(programs: Path, folder: Path, user: str | None) -> Iterator[Server]
                 folder / "data",
                 *("-c", f"port={port}", "-c", "listen_addresses=127.0.0.1"),
                 *("-c", f"unix_socket_directories={folder}", "-c", "fsync=off"),
+                *options,
                 *("-c", "log_statement=all", "-c", "log_min_messages=info"),
             ],
             stdout=log,
