@@ -76,3 +76,14 @@ def test_as_it_is_typed() -> None:
     assert done.returncode == 0 and done.stderr == ""
     assert len(done.stdout.splitlines()) <= LINES
     assert max(map(len, done.stdout.splitlines())) <= COLUMNS
+
+
+def test_help_is_quick_to_begin() -> None:
+    """Nothing that reads repositories or speaks to anybody is imported for it."""
+    program = (
+        "import sys\nfrom remediate.cli.app import build\nbuild()\n"
+        "heavy = ('remediate.history', 'remediate.stages', 'pygit2', 'boto3', 'requests', 'jinja2', 'rich')\n"
+        "print([name for name in sys.modules if name.startswith(heavy)])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
