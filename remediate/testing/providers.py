@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from remediate.clock import parse
-from remediate.model import ManualStep
+from remediate.model import Json, ManualStep
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
 from remediate.plugins.provider import (
@@ -43,6 +43,7 @@ from remediate.plugins.provider import (
     Provider,
     Reissues,
     Revokes,
+    TakesAny,
     Triages,
 )
 from remediate.secret import Secret
@@ -62,6 +63,13 @@ class ProviderContract:
     def ours(self) -> Sequence[Sequence[Found]]:
         """Credentials of this vendor's, each as the values that make it up. At least one."""
         raise NotImplementedError
+
+    settings: ClassVar[Mapping[str, Json]] = {}
+    """What a policy would say of its credentials: ``{"with": {…}}``."""
+
+    def handed(self) -> Sequence[Held]:
+        """Credentials of others that a policy hands to it, for one that acts for any and identifies none."""
+        return ()
 
     def foreign(self) -> Sequence[Found]:
         """Other vendors' values, beside those that the suite tries anyway."""
@@ -92,6 +100,15 @@ class ProviderContract:
             _hold(kind.revoke != "api" or isinstance(provider, Revokes), "revoke by api")
             _hold(kind.check != "api" or isinstance(provider, Checks), "check by api")
             _hold(kind.reissue != "api" or isinstance(provider, Reissues), "reissue by api")
+
+    def test_it_has_credentials_to_act_for(self) -> None:
+        provider = type(self).make()
+        taken = isinstance(provider, TakesAny)
+        _hold(bool(self.ours()) or taken, "one that identifies nothing is handed its credentials")
+        if taken and "with" in self.settings:
+            given = self.settings["with"]
+            _hold(isinstance(given, Mapping), "`with` is a table")
+            provider.check_options(given)  # type: ignore[arg-type]
 
     def test_it_takes_its_own(self) -> None:
         provider = type(self).make()
@@ -134,7 +151,11 @@ class ProviderContract:
 
     def test_nobody_answers_and_nothing_breaks(self) -> None:
         provider = type(self).make()
-        vendor = surroundings(self.environment(nowhere()), seconds=20, longest=0)
+        vendor = surroundings(
+            self.environment(nowhere()), settings=self.settings, seconds=20, longest=0
+        )
+        for held in self.handed():
+            _nothing_breaks(provider, held, vendor)
         for values in self.ours():
             one = provider.identify(values)[0]
             by_fingerprint = {value.fingerprint: value.value for value in values}
@@ -145,7 +166,16 @@ class ProviderContract:
         provider = type(self).make()
         base = nowhere()
         bare = {name: value for name, value in self.environment(base).items() if value == base}
-        vendor = surroundings(bare, asks=Answers(), use_leaked=False, seconds=20, longest=0)
+        vendor = surroundings(
+            bare,
+            asks=Answers(),
+            use_leaked=False,
+            settings=self.settings,
+            seconds=20,
+            longest=0,
+        )
+        for held in self.handed():
+            _nothing_breaks(provider, Held(held.credential, {}), vendor)
         for values in self.ours():
             credential = provider.identify(values)[0].credential
             _nothing_breaks(provider, Held(credential, {}), vendor)

@@ -9,12 +9,13 @@ from remediate.plugins.outcome import Status
 from remediate.plugins.provider import Held, ReplacesItself, TakesAny
 from remediate.secret import Secret
 from remediate.testing.faults import ProviderFaults, hold
-from remediate.testing.providers import well_told
+from remediate.testing.providers import ProviderContract, well_told
 from remediate.testing.surroundings import surroundings
 from remediate_providers.github import tokens
 from remediate_providers.github.app import VARIABLE
 from remediate_providers.github.app_provider import GitHubAppProvider
 from remediate_providers.github.local import OWNER, LocalGitHub, RunningGitHub
+from remediate_providers.github.local_state import make_value
 from remediate_providers.github.provider import GitHubProvider
 from remediate_providers.loopback import Fault
 
@@ -276,6 +277,23 @@ def test_after_a_crash_one_that_was_reset_is_a_persons(shop, vendor) -> None:
     outcome = PROVIDER.reconcile_reissue(held, before, vendor())
     assert outcome.status is Status.MANUAL
     assert outcome.manual.takes_value
+
+
+class TestApp(ProviderContract):
+    make = GitHubAppProvider
+    settings = {"with": {"client_id": "Ov23liLocalExample00"}}  # noqa: RUF012
+
+    def ours(self):
+        return []  # a token does not say which app it is of
+
+    def handed(self):
+        return [
+            hold(GitHubProvider(), {"value": make_value(kind)})
+            for kind in (tokens.OAUTH, tokens.USER, tokens.REFRESH, tokens.CLASSIC)
+        ]
+
+    def environment(self, base: str) -> dict[str, str]:
+        return {"GITHUB_API_URL": base, VARIABLE: "f0" * 20, "GITHUB_TOKEN": "ghp_" + "a1B2" * 9}
 
 
 class TestAppFaults(ProviderFaults):

@@ -14,7 +14,12 @@ from remediate.plugins.store import Target
 from remediate.testing.providers import ProviderContract
 from remediate.testing.stores import StoreContract
 from remediate.testing.surroundings import found, nowhere, surroundings
-from remediate_providers.github.actions_secrets import ActionsSecretsStore
+from remediate_providers.github.actions_secrets import (
+    ActionsSecretsStore,
+    AgentsSecretsStore,
+    CodespacesSecretsStore,
+    DependabotSecretsStore,
+)
 from remediate_providers.github.local import REPOSITORY, LocalGitHub
 from remediate_providers.github.local_state import make_value
 from remediate_providers.github.provider import GitHubProvider
@@ -60,3 +65,23 @@ class TestActionsSecrets(StoreContract):
 
     def unreachable(self) -> VendorContext:
         return surroundings({"GITHUB_API_URL": nowhere(), "GITHUB_TOKEN": "x"}, longest=0)
+
+
+class TestAgentsSecrets(TestActionsSecrets):
+    make = AgentsSecretsStore
+    bad = (
+        Target("github-agents", "acme/app@production", (("A", None),), "github-agents:x"),
+        Target("github-agents", "acme/app", (), "github-agents:acme/app"),
+    )
+
+    def target(self) -> Target:
+        scheme = self.make.scheme
+        return Target(scheme, REPOSITORY, (("TOKEN", None),), f"{scheme}:{REPOSITORY}#TOKEN")
+
+
+class TestCodespacesSecrets(TestAgentsSecrets):
+    make = CodespacesSecretsStore
+
+
+class TestDependabotSecrets(TestAgentsSecrets):
+    make = DependabotSecretsStore

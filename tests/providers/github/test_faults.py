@@ -9,7 +9,12 @@ from remediate.plugins.provider import Held
 from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate.testing.faults import ProviderFaults, StoreFaults, hold
-from remediate_providers.github.actions_secrets import ActionsSecretsStore
+from remediate_providers.github.actions_secrets import (
+    ActionsSecretsStore,
+    AgentsSecretsStore,
+    CodespacesSecretsStore,
+    DependabotSecretsStore,
+)
 from remediate_providers.github.local import ORGANISATION, REPOSITORY, LocalGitHub, RunningGitHub
 from remediate_providers.github.provider import GitHubProvider
 
@@ -45,3 +50,27 @@ class TestActionsSecretsFaults(StoreFaults):
             return {"value": running.stored(REPOSITORY, "TOKEN")}
         except KeyError:
             return {}
+
+
+class TestAgentsSecretsFaults(TestActionsSecretsFaults):
+    """The same for another of GitHub's programs."""
+
+    make = AgentsSecretsStore
+
+    def target(self, running: RunningGitHub) -> Target:
+        scheme = self.make.scheme
+        return Target(scheme, REPOSITORY, (("TOKEN", None),), f"{scheme}:x")
+
+    def stored(self, running: RunningGitHub) -> dict[str, Secret]:
+        try:
+            return {"value": running.stored(f"{REPOSITORY}:{self.make.app}", "TOKEN")}
+        except KeyError:
+            return {}
+
+
+class TestCodespacesSecretsFaults(TestAgentsSecretsFaults):
+    make = CodespacesSecretsStore
+
+
+class TestDependabotSecretsFaults(TestAgentsSecretsFaults):
+    make = DependabotSecretsStore

@@ -69,6 +69,9 @@ class TestSsh(ProviderContract):
     def ours(self) -> Sequence[Sequence[Found]]:
         return []  # a private key names no server
 
+    def handed(self) -> Sequence[Held]:
+        return [leaked(), leaked(s.PrivateFormat.PKCS8, b"pass" + b"phrase")]
+
     def environment(self, base: str) -> Mapping[str, str]:
         return {"GITHUB_API_URL": base, "GITHUB_TOKEN": "ghp_" + "a1B2" * 9}
 

@@ -29,6 +29,7 @@ class TestSlack(ProviderContract):
     def ours(self) -> Sequence[Sequence[Found]]:
         values = [make_value(form=form) for form in ("xoxb", "xoxp", "xoxs")]
         values += [make_value(APP), make_value(WEBHOOK)]
+        values += [Secret("xoxe-1-" + "a1B2" * 10)]
         values += [Secret(f"{HOOKS}/triggers/T0ACME/123/" + "a1B2" * 6)]
         return [[found(value)] for value in values]
 

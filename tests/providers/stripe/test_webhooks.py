@@ -18,7 +18,7 @@ from remediate.plugins.provider import Held, ReplacesItself, TakesAny
 from remediate.secret import Secret
 from remediate.testing.faults import ProviderFaults
 from remediate.testing.faults import hold as identified
-from remediate.testing.providers import well_told
+from remediate.testing.providers import ProviderContract, well_told
 from remediate.testing.surroundings import surroundings
 from remediate_providers.loopback import Fault
 from remediate_providers.stripe.local import LocalStripe, RunningStripe
@@ -213,6 +213,21 @@ def test_from_the_report_to_the_record(start, tmp_path, at) -> None:
     assert "revoke" in order
     assert at is not None or order.index("store") < order.index("revoke")
     assert b"whsec_" not in output
+
+
+class TestWebhook(ProviderContract):
+    make = StripeWebhookProvider
+    settings = {"with": {"endpoint": "we_1" + "aB3" * 8}}  # noqa: RUF012
+
+    def ours(self):
+        return []  # a secret does not say which endpoint it is of
+
+    def handed(self):
+        values = (Secret("whsec_" + "aB3" * 12), Secret("sk_live_" + "aB3" * 12))
+        return [identified(StripeProvider(), {"value": value}) for value in values]
+
+    def environment(self, base: str) -> dict[str, str]:
+        return {"STRIPE_API_BASE": base, "STRIPE_API_KEY": "sk_live_" + "aB3" * 9}
 
 
 class TestWebhookFaults(ProviderFaults):
