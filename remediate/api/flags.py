@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from remediate.incident.state import State
 
 
+#: The stages of the pipeline that a planned rotation is.
+ROTATION = ("assess", "preserve", "recover")
+
+
 @dataclass(frozen=True)
 class Flags:
     """The flags of one command, as they were given; each means the same as on the command line."""
@@ -52,6 +56,10 @@ class Flags:
             expressions=self.expressions,
             planned=self.planned,
         )
+
+    def rotating(self) -> Flags:
+        """These flags for a credential that has not leaked: it is replaced, and nothing is cleaned or published."""
+        return replace(self, only=ROTATION, skip=(), no_push=True, planned=True)
 
     def inheriting(self, state: State) -> Flags:
         """These flags; where none was given, those of the run that *state* was left by.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from remediate.api.flags import Flags
 from remediate.api.previewing import Preview, rehearsed
 from remediate.api.running import Running
 from remediate.api.verifying import Verification, look
+from remediate.errors import UsageError
 from remediate.hardening import harden
 from remediate.history.model import Progress, no_progress
 from remediate.incident.events import Listener, nobody
@@ -141,6 +143,23 @@ class Repository:
 
         return Running(work)
 
+    def rotate(self, *values: Secret) -> Running:
+        """A credential that has not leaked, replaced and then ended: *values* are the parts of the present one.
+
+        Stores, deploy and check are the policy's. Asked again, it goes on where it stopped.
+        Raises `UsageError` for no value at all.
+        """
+        if not all(values) or not values:
+            raise UsageError("No value was given, so nothing can be rotated.")
+        repo, here, flags = self._repo, self._here, self._flags.rotating()
+        with here.refusals(repo, "rotate"):
+            around = self._surroundings(flags)
+        taken = self._taken(b"\n".join(value.reveal() for value in values))
+        # Whoever hands a value in has it: that is authority enough.
+        options = replace(around.options, typed=frozenset(taken.values))
+        around = replace(around, options=options)
+        return Running(lambda tell: assembling.start(here, taken, repo, _with(around, tell)))
+
     def verify(self, report: Report, *, remote: bool = False, by_id: bool = False) -> Verification:
         """Look for what is left, in every object and file; with *remote* in a fresh clone of the remote, too."""
         taken = self._taken(report)
@@ -206,6 +225,4 @@ def _path(name: str | os.PathLike[str] | None) -> Path | None:
 
 
 def _with(around: Surroundings, tell: Listener) -> Surroundings:
-    from dataclasses import replace
-
     return replace(around, listener=tell)

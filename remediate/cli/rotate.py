@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from remediate.incident.intake import Intake
     from remediate.incident.opening import Installation, Surroundings
 
-#: The stages of the pipeline that a planned rotation is: nothing is cleaned or published.
-STAGES = ("assess", "preserve", "recover")
-
 
 def rotate(
     values: Annotated[
@@ -52,15 +49,7 @@ def rotate(
 
     console = Console(as_json=json, plain=plain, quiet=quiet, verbose=verbose)
     stream = Stream(console)
-    flags = Flags(
-        repo=repo,
-        policy=policy,
-        only=STAGES,
-        yes=yes,
-        no_push=True,
-        key_file=key_file,
-        planned=True,
-    )
+    flags = Flags(repo=repo, policy=policy, yes=yes, key_file=key_file).rotating()
     where, here = repository(repo), installation()
     with here.refusals(where, "rotate"):
         around = surroundings(flags, where, console, stream)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from remediate.api import ExitStatus, Repository, Secret
 from remediate.demo.play import _environment, _person, vendors
 from remediate.demo.scenario import build
+from remediate.errors import UsageError
 
 pytest.importorskip("moto")
 
@@ -67,3 +69,27 @@ def test_a_step_that_takes_a_value(tmp_path: Path) -> None:
         told = [repr(event) for event in running_again]
         assert running_again.result().exit is ExitStatus.DONE
         assert value.reveal_text() not in "".join(told)
+
+
+def test_a_rotation_without_a_leak(tmp_path: Path, bash: Callable[..., str]) -> None:
+    bash("git init -q quiet; cd quiet; git commit -q --allow-empty -m begin")
+    key = tmp_path / "key"
+    key.write_text("a key of thirty-two characters..\n")
+    with vendors(["aws"]) as running:
+        (planted,) = [vendor.plant() for vendor in running]
+        policy = tmp_path / "remediate.toml"
+        policy.write_text(planted.policy)
+        repo = Repository(
+            tmp_path / "quiet",
+            policy=policy,
+            yes=True,
+            key_file=key,
+            environment=running[0].environment(),
+        )
+        with pytest.raises(UsageError):
+            repo.rotate()
+        result = repo.rotate(*planted.values.values()).result()
+    assert result.exit is ExitStatus.DONE, result
+    record = repo.record()
+    assert [c.replacement for c in record.credentials] == ["in-place"]
+    assert record.history.state != "applied" and not record.history.refs
