@@ -317,6 +317,35 @@ def a_lock_named_by_it(world: World) -> None:
     (world.repository / ".git" / "refs" / "heads" / f"{name}.lock").touch()
 
 
+def test_a_server_that_says_it_and_a_program_that_prints_it(watched: Watched) -> None:
+    """A host's push protection quotes what it found; a branch is called by it; deploy and check print it."""
+    world = watched.world
+    value = world.values[0].decode()
+    hook = world.remote / "hooks" / "pre-receive"
+    kept = world.folder / "planted"
+    kept.write_text(value)
+    hook.write_text(f"#!/bin/sh\necho 'refused: it holds' $(cat {kept})\nexit 1\n")
+    hook.chmod(0o755)
+    subprocess.run(["git", "branch", f"on/{value}"], cwd=world.repository, check=True)
+    policy = world.scenario.policy
+    loud = world.folder / "loud.sh"
+    loud.write_text(f"#!/bin/sh\ntouch {loud}.ran\ncat {kept}\nbase64 -w0 {kept} >&2\nexit 1\n")
+    loud.chmod(0o700)
+    named = f'deploy = ["{loud}"]\ncheck = ["{loud}"]\nstores ='
+    before = policy.read_text()
+    policy.write_text(before.replace("stores =", named))
+    assert policy.read_text() != before
+    assert watched.run(*world.arguments()) not in (0, 1)
+    watched.run("resume", *world.flags())
+    assert (world.folder / "loud.sh.ran").exists()
+    hook.unlink()
+    watched.run("resume", *world.flags())
+    for command in ("list", "show", "log", "record"):
+        done = world.command(command, *(["INC"] if command != "list" else []))
+        watched.looked(command, done.code, done.out + done.err)
+    assert watched.canary.hits == []
+
+
 @pytest.mark.parametrize("what", [a_damaged_list_of_refs, a_lock_named_by_it])
 def test_an_error_that_names_the_value_is_told_without_it(
     watched: Watched, what: Callable[[World], None]
