@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from remediate.history.changes import FileChange
 from remediate.history.model import Place, RefChange, Rehearsal, Unreadable
 from remediate.record.html import page_template, style
+from remediate.stages.affected import Affected
 
 _MOST_ROWS = 500
 
@@ -41,6 +42,10 @@ class Preview:
     changes: tuple[FileChange, ...]
     took: str
     """How long the rehearsal took, in words."""
+    takes: str
+    """How long a run's rewrite will take, in words."""
+    affected: Affected
+    """Whom the push would concern."""
 
     @property
     def tags(self) -> tuple[RefChange, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from remediate.history.model import Needle, Place, Rehearsal
     from remediate.history.repo import Repo
     from remediate.incident.intake import Intake
+    from remediate.stages.affected import Affected
 
 _MOST_PLACES, _MOST_REFS, _MOST_FILES, _MOST_LINES = 8, 20, 10, 24
 _WHAT = {
@@ -26,6 +27,9 @@ _WHAT = {
     "left": "not shown: it would still hold a secret, in a form that can't be masked",
     "same": "the content is the same",
 }
+_TIMES = 3
+"""A run rehearses again, backs up and applies, and reads everything once more: measured at some three times
+the rehearsal (docs/benchmarks.md has larger repositories)."""
 _STYLE = {"-": "red", "+": "green", "@": "dim"}
 
 
@@ -37,10 +41,11 @@ def judge(
     *,
     took: float,
     now: datetime,
+    affected: Affected,
 ) -> Preview:
     """Everything a person needs to judge *rehearsal*, whose quarantine must still be there.
 
-    *took* in seconds.
+    *took* in seconds. *affected*: what the remote's host told, if it was asked.
     """
     kinds = {secret.fingerprint: secret.kind for secret in taken.secrets}
     marks = {
@@ -63,6 +68,8 @@ def judge(
         unreadable=(*rehearsal.unreadable, *taken.unread),
         changes=tuple(newest_changes(rehearsal, needles, marks, _head(repo))),
         took=duration(took) if took >= 1 else "less than a second",
+        takes=duration(_TIMES * took) if took >= 2 else "a few seconds",
+        affected=affected,
     )
 
 
@@ -126,10 +133,45 @@ def show(console: Console, judged: Preview, report: str) -> None:
         say(f"WOULD BE LEFT: {remnant.where} {remnant.path or remnant.object} [{remnant.encoding}]")
     for thing in judged.unreadable:
         say(f"COULD NOT BE READ: {thing.what}: {thing.reason}")
-    say(f"The rehearsal took {judged.took}; the run does the same again, then applies it.")
+    _show_affected(console, judged.affected)
+    console.paragraph(
+        f"Time: the rehearsal took {judged.took}. The rewrite takes about {judged.takes}, for a run rehearses "
+        "again, applies it and reads everything once more; what vendors and the push take comes on top."
+    )
     say()
     say("Nothing was touched. The same ids come out of:")
     say(f"  remediate run {report}")
+
+
+def _show_affected(console: Console, affected: Affected) -> None:
+    """Whom the push would concern, as far as the host told."""
+    say = console.say
+    if affected.host is None:
+        console.paragraph(
+            f"Open pull requests, forks and people with clones: {affected.reason}.", hang="  "
+        )
+        return
+    say(f"A push to {affected.host} would concern:", style="bold")
+    forks = count(len(affected.forks), "fork, which keeps", "forks, which keep")
+    for line, rows in (
+        (count(affected.pulls_count, "open pull request"), affected.pulls),
+        (f"{forks} the old history", affected.forks),
+    ):
+        say(f"  {line}")
+        for row in rows[:_MOST_PLACES]:
+            say(f"    {row.get('id')}  {row.get('url')}")
+        if len(rows) > _MOST_PLACES:
+            say(f"    … and {len(rows) - _MOST_PLACES} more (all of them: --json or --html FILE)")
+    people = ", ".join(affected.people[:_MOST_REFS])
+    if people:
+        left = len(affected.people) - _MOST_REFS
+        people += f" and {left} more" if left > 0 else ""
+        console.paragraph(f"who may push, and so has a clone: {people}", indent="  ", hang="  ")
+    if affected.immutable:
+        tags = ", ".join(affected.immutable[:_MOST_REFS])
+        console.paragraph(f"can't be moved, an immutable release: {tags}", indent="  ", hang="  ")
+    for what, why in affected.unknown.items():
+        console.paragraph(f"not known: {what} ({why})", indent="  ", hang="  ")
 
 
 def _show_secret(console: Console, secret: SecretPlaces) -> None:

@@ -11,10 +11,12 @@ from remediate.clock import utc_now
 from remediate.errors import Error
 from remediate.history import remote
 from remediate.history.git import run as git
+from remediate.history.repo import Repo
 from remediate.incident import lifted
 from remediate.incident.run import Run
 from remediate.incident.state import Effect
 from remediate.model import ManualStep
+from remediate.plugins.context import VendorContext
 from remediate.plugins.host import Change, Host, Lifts
 from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
 from remediate.plugins.registry import hosts
@@ -34,15 +36,20 @@ class Hosted:
 
 def host_of(run: Run, name: str) -> Hosted | None:
     """The host of the remote *name*; None for a plain server, and under ``--offline``."""
-    if run.options.offline:
-        return None
-    configured = git(run.repo.git_dir, "config", "--get", f"remote.{name}.url", accept=(0, 1))
+    return None if run.options.offline else host_at(run.repo, name, run.vendor())
+
+
+def host_at(repo: Repo, name: str, vendor: VendorContext) -> Hosted | None:
+    """The host of the remote *name* of *repo*; None for a plain server.
+
+    Raises `remediate.errors.RepositoryError` where there is no such remote.
+    """
+    configured = git(repo.git_dir, "config", "--get", f"remote.{name}.url", accept=(0, 1))
     addresses = (
-        remote.shown(remote.address(run.repo, name).reveal_text()),
+        remote.shown(remote.address(repo, name).reveal_text()),
         # As it was given: a person's url.*.insteadOf may send git elsewhere than the host's API is.
         remote.shown(configured.decode("utf-8", "surrogateescape").strip()),
     )
-    vendor = run.vendor()
     for host in hosts:
         for url in addresses:
             if url and host.matches(url, vendor):

@@ -27,6 +27,7 @@ from remediate.stages.remotes import published_to
 from remediate.stages.sweeping import Swept, sweep, sweeps
 from remediate.wording import bent, count
 
+_MOST_NAMED = 5
 _PLANNED: weakref.WeakKeyDictionary[Run, dict[str, PushPlan]] = weakref.WeakKeyDictionary()
 """The plan that was approved is the one that is pushed, though the remote may have moved since."""
 
@@ -138,10 +139,13 @@ def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[
         "To take it back: not possible once somebody has fetched; what the remote had is kept "
         "encrypted beside the journal."
     )
-    for topic, words in (("pulls", "open pull requests are affected"), ("forks", "forks keep it")):
+    for topic, one, many in (
+        ("pulls", "open pull request is affected", "open pull requests are affected"),
+        ("forks", "fork keeps the old history", "forks keep the old history"),
+    ):
         found = facts.known.get(topic) if facts is not None else None
         if isinstance(found, list | tuple) and found:
-            why += f"\n{len(found)} {words}."
+            why += f"\n{count(len(found), one, many)}: {_named(found)}."
     if changes:
         why += f"\nFor the push, and put back after it: {'; '.join(c.title for c in changes)}."
     if sweeps(run, hosted):
@@ -160,6 +164,13 @@ def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[
             "Nothing was pushed: you said no. The remote still serves the secrets.",
             hint="When you are ready: remediate resume",
         )
+
+
+def _named(rows: Sequence[object]) -> str:
+    """The first few of what a host listed, by its own names."""
+    shown = [str(row.get("id")) for row in rows[:_MOST_NAMED] if isinstance(row, Mapping)]
+    more = len(rows) - _MOST_NAMED
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _also(plan: PushPlan) -> str:

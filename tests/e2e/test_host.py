@@ -271,3 +271,57 @@ def test_prevent_switches_push_protection_on_and_back_by_the_same_command(
     scanning["secret_scanning"] = {"status": "enabled"}
     assert cli("prevent", "--repo", ours, "--remove", env=env).code == 0
     assert scanning["secret_scanning"] == {"status": "enabled"}, "nothing of ours is left there"
+
+
+def test_the_preview_asks_the_host_when_told_to_and_changes_nothing_there(
+    cli: Cli, world: World
+) -> None:
+    before = world.there.snapshot()
+    env = world.github.environment()
+    report, ours, page = world.root / "report.txt", world.root / "ours", world.root / "page.html"
+    quiet = cli("preview", report, "--repo", ours, "--html", page, env=env)
+    assert quiet.code == 0, quiet.err
+    for text in (quiet.out, page.read_text()):
+        assert "Open pull requests, forks and people with clones: not asked" in " ".join(
+            text.split()
+        )
+    assert not world.github.state.requests, "nobody was asked"
+    assert "Time: the rehearsal took" in quiet.out
+
+    asked = cli("preview", report, "--repo", ours, "--remote", "--html", page, env=env)
+    assert asked.code == 0, asked.err
+    assert "concern:" in asked.out and "/acme/app" in asked.out
+    for text in (asked.out, page.read_text()):
+        assert "1 open pull request" in text and "#5" in text
+        assert "1 fork, which keeps" in text and "bob/app" in text
+        assert "has a clone: ada-responds, bob" in text
+        assert "an immutable release: v1" in text
+    data = cli("preview", report, "--repo", ours, "--remote", "--json", env=env).document
+    assert [row["id"] for row in data["affected"]["pulls"]] == ["#5"]
+    methods = {request.method for request in world.github.state.requests}
+    assert methods <= {"GET", "POST"} and world.there.snapshot() == before
+    assert VALUE not in asked.out + page.read_text()
+
+
+def test_a_preview_of_a_clone_without_a_host_says_that_nobody_could_be_asked(
+    cli: Cli, world: World, bash: Callable[..., str]
+) -> None:
+    report, ours = world.root / "report.txt", world.root / "ours"
+    for command, said in (
+        (f"git remote set-url origin {world.root}/remote.git", "origin is on no host"),
+        ("git remote remove origin", "has no remote named origin"),
+    ):
+        bash(command, cwd=ours)
+        done = cli("preview", report, "--repo", ours, "--remote", env=world.github.environment())
+        assert done.code == 0, done.err
+        assert said in " ".join(done.out.split())
+
+
+def test_a_host_that_does_not_answer_is_said_and_the_preview_stands(cli: Cli, world: World) -> None:
+    env = {**world.github.environment(), "GITHUB_TOKEN": "", "PATH": "/usr/bin:/bin"}
+    done = cli(
+        *("preview", world.root / "report.txt", "--repo", world.root / "ours", "--remote"), env=env
+    )
+    assert done.code == 0, done.err
+    assert "not known: " in done.out
+    assert "refs/heads/main" in done.out
