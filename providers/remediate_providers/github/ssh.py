@@ -20,12 +20,15 @@ from remediate.secret import Secret
 from remediate_providers.github import responder, ssh_keys
 from remediate_providers.github.server import Server
 from remediate_providers.github.ssh_keys import USER, Keys, Looked, Registered
-from remediate_providers.table.pem import public_half
+from remediate_providers.table.pem import locked, public_half, unreadable
 
 NAME = "github-ssh"
 PAGE = "https://github.com/settings/keys"
 CHECKED = "checked"
-UNREADABLE = "its public half can't be read: it is behind a passphrase, or cut short"
+UNREADABLE = "its public half can't be read"
+UNPROVEN = (
+    "it is behind a passphrase: its public half is what the file says, and nothing here proves it"
+)
 ELSEWHERE = "what other servers trust it (authorized_keys) GitHub can't tell"
 
 
@@ -65,6 +68,9 @@ class GitHubSshProvider:
         known: dict[str, Json] = {} if reason else {"registered": [r.row() for r in looked.found]}
         if (print_ := ssh_keys.fingerprint(held)) is not None:
             known["ssh_fingerprint"] = print_
+        if any(map(locked, held.values.values())):
+            known["passphrase"] = True
+            unknown["proof"] = UNPROVEN
         return Facts(known, unknown, tuple(looked.evidence))
 
     def preserve(self, held: Held, vendor: VendorContext) -> Facts:
@@ -120,8 +126,10 @@ class GitHubSshProvider:
         """A private key that can be read and is not the leaked one."""
         fresh = ssh_keys.name_of(Held(held.credential, {"value": value}))
         why = ""
-        if public_half(value) is None:
-            why = "it is no private key, or it is behind a passphrase"
+        if locked(value):
+            why = "it is behind a passphrase, which applications would be asked for"
+        elif public_half(value) is None:
+            why = "it is no private key that can be read"
         elif fresh == ssh_keys.name_of(held) or value in held.values.values():
             why = "it is the leaked one itself"
         if why:
@@ -155,11 +163,16 @@ class GitHubSshProvider:
         return responder.tokens(vendor, Server.of(vendor.environment))
 
 
+def _unreadable(held: Held) -> str:
+    """Why the key can't be compared with GitHub's lists."""
+    return next((unreadable(value) for value in held.values.values()), UNREADABLE)
+
+
 def _look(held: Held, vendor: VendorContext) -> tuple[Looked, str]:
     """Where it is listed; and why nothing could be looked for, else empty."""
     name = ssh_keys.name_of(held)
     if name is None:
-        return Looked(), UNREADABLE
+        return Looked(), _unreadable(held)
     with Keys(vendor) as keys:
         return keys.look(name, ssh_keys.places(vendor)), ""
 
@@ -167,7 +180,7 @@ def _look(held: Held, vendor: VendorContext) -> tuple[Looked, str]:
 def _revoke(held: Held, vendor: VendorContext) -> Outcome:
     name = ssh_keys.name_of(held)
     if name is None:
-        return _left(held, vendor, Status.MANUAL, UNREADABLE)
+        return _left(held, vendor, Status.MANUAL, _unreadable(held))
     where = ssh_keys.places(vendor)
     with Keys(vendor) as keys:
         looked = keys.look(name, where)

@@ -8,7 +8,6 @@ them, and nothing is tried with the leaked one.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from remediate.secret import Secret
 from remediate.wording import count
 from remediate_providers.github import responder
 from remediate_providers.github.server import Api
-from remediate_providers.table.pem import public_half
+from remediate_providers.table.pem import public_half, ssh_fingerprint
 
 USER = "your account"
 PAGE = 100
@@ -86,22 +85,7 @@ def name_of(held: Held) -> str | None:
 
 def fingerprint(held: Held) -> str | None:
     """As GitHub's pages show it, ``SHA256:…`` (OpenSSH's); None where the value is not at hand."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
-
-    for value in held.values.values():
-        der = public_half(value)
-        if der is None:
-            continue
-        try:
-            line = serialization.load_der_public_key(der).public_bytes(
-                serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-            )
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            return None
-        digest = hashlib.sha256(base64.b64decode(line.split()[1])).digest()
-        return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
-    return None
+    return next((f for value in held.values.values() if (f := ssh_fingerprint(value))), None)
 
 
 def named_in_list(line: object) -> str | None:

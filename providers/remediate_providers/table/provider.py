@@ -20,7 +20,7 @@ from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
 from remediate_providers.table import renew, revoke
 from remediate_providers.table.asking import ACCEPTED_BY, Line, dig, own_values
-from remediate_providers.table.pem import identity
+from remediate_providers.table.pem import identity, locked, ssh_fingerprint, unreadable
 from remediate_providers.table.row import Row
 from remediate_providers.table.rows import BY_KIND, JWT, PRIVATE_KEY, ROWS, row_of
 
@@ -56,6 +56,8 @@ class TableProvider:
     def describe(self, held: Held, vendor: VendorContext) -> Facts:
         """Whose it is and what it may do, where its vendor tells that to whoever holds it."""
         row = BY_KIND[held.credential.kind]
+        if row is PRIVATE_KEY:
+            return _of_key(held)
         if row.calls is None:
             return Facts(unknown={"owner": NO_PROBE})
         with Line(row.calls, held, vendor) as line:
@@ -237,7 +239,7 @@ def _by_hand(held: Held, reason: str, evidence: Sequence[Evidence] = ()) -> Outc
         title=f"End it: {row.title}",
         why=_sentence(reason),
         url=row.page,
-        instructions=_lines(row, row.end),
+        instructions=(*(_key_lines(held) if row is PRIVATE_KEY else ()), *_lines(row, row.end)),
         check=UNSEEN if row.calls is None else SEEN,
     )
     return Outcome(
@@ -247,6 +249,30 @@ def _by_hand(held: Held, reason: str, evidence: Sequence[Evidence] = ()) -> Outc
         evidence=tuple(evidence),
         manual=step,
     )
+
+
+def _of_key(held: Held) -> Facts:
+    """What a private key tells by itself: its fingerprint, and whether a passphrase locks it."""
+    known: dict[str, Json] = {}
+    unknown = {"owner": NO_PROBE}
+    for value in held.values.values():
+        known["passphrase"] = locked(value)
+        if (print_ := ssh_fingerprint(value)) is not None:
+            known["ssh_fingerprint"] = print_
+            return Facts(known, unknown)
+        unknown["ssh_fingerprint"] = unreadable(value)
+    return Facts(known, unknown)
+
+
+def _key_lines(held: Held) -> tuple[str, ...]:
+    """How a person tells the leaked private key from others."""
+    for value in held.values.values():
+        print_ = ssh_fingerprint(value)
+        lines = [f"Its fingerprint: {print_}." if print_ else _sentence(unreadable(value))]
+        if locked(value):
+            lines.append("A passphrase is no lock once the file is out: it is guessed at leisure.")
+        return tuple(lines)
+    return ()
 
 
 def _sentence(reason: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from remediate.plugins.outcome import Status
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
 from remediate.testing.surroundings import found, surroundings
-from remediate_providers.table.pem import identity
+from remediate_providers.table.pem import identity, locked, ssh_fingerprint
 from remediate_providers.table.provider import TableProvider
 from remediate_providers.table.rows import PRIVATE_KEY, row_of
 
@@ -81,6 +84,61 @@ def test_a_key_behind_a_passphrase_is_told_by_its_body() -> None:
     (one,) = PROVIDER.identify([found(locked), found(again)])
     assert one.credential.public_id is None
     assert identity(locked)[0][:12] not in one.credential.id, "a hash of a private body stays here"
+
+
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
+@pytest.mark.parametrize("sort", ["rsa", "ed25519", "ecdsa"])
+def test_openssh_s_form_tells_its_public_half_behind_a_passphrase(
+    tmp_path: Path, sort: str
+) -> None:
+    file = tmp_path / "key"
+
+    def keygen(*words: str) -> str:
+        said = subprocess.run(
+            ["ssh-keygen", *words, "-f", str(file)], check=True, capture_output=True
+        )
+        return said.stdout.decode()
+
+    keygen("-q", "-t", sort, "-N", "open sesame")
+    behind, listed = Secret(file.read_bytes()), keygen("-l")
+    keygen("-q", "-p", "-P", "open sesame", "-N", "")
+    plain = Secret(file.read_bytes())
+    assert (locked(plain), locked(behind)) == (False, True)
+    assert identity(behind) == identity(plain)
+    print_ = ssh_fingerprint(behind)
+    assert print_ == ssh_fingerprint(plain)
+    assert str(print_) in listed, "as ssh-keygen has it"
+    (one,) = PROVIDER.identify([found(behind)])
+    held = Held(one.credential, {"value": behind})
+    facts = PROVIDER.describe(held, VENDOR)
+    assert facts.known == {"passphrase": True, "ssh_fingerprint": print_}
+    step = PROVIDER.revoke([held], VENDOR)[held.id].manual
+    assert step is not None
+    assert str(print_) in step.instructions[0]
+    assert "guessed" in step.instructions[1]
+
+
+@pytest.mark.parametrize("form", [s.PrivateFormat.PKCS8, s.PrivateFormat.TraditionalOpenSSL])
+def test_any_other_form_behind_a_passphrase_says_what_to_do(form: s.PrivateFormat) -> None:
+    behind = pem(RSA, form, b"open sesame")
+    assert locked(behind)
+    assert ssh_fingerprint(behind) is None
+    (one,) = PROVIDER.identify([found(behind)])
+    held = Held(one.credential, {"value": behind})
+    facts = PROVIDER.describe(held, VENDOR)
+    assert "ssh-keygen -y" in facts.unknown["ssh_fingerprint"]
+    step = PROVIDER.revoke([held], VENDOR)[held.id].manual
+    assert step is not None
+    assert "passphrase" in step.instructions[0]
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_no_openssh_body_makes_it_fall(inner: bytes) -> None:
+    body = base64.b64encode(b"openssh-key-v1\0" + inner)
+    value = Secret(b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + body + b"\n-----END OPENSSH")
+    assert len(identity(value)[0]) == 64
+    assert ssh_fingerprint(value) is None or locked(value)
 
 
 def test_a_key_cut_short_is_still_one() -> None:
