@@ -29,6 +29,8 @@ ORGANISATIONS = 10
 MOST = 200
 """Events without suspicion that are kept."""
 
+NEW_ADDRESS = "from an address never seen with it before the leak"
+
 #: The beginning of an action, and why a thief would do it.
 _SUSPICIOUS: Mapping[str, str] = {
     "deploy_key.": "a key that outlives the token",
@@ -96,6 +98,9 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
             read += not why
             if why:
                 unknown[f"events of {name}"] = why
+        if events:
+            asked = [str(one) for one in names][:ORGANISATIONS]
+            _mark_addresses(api, asked, token, own, since, vendor, events, unknown)
         for name in [str(one) for one in names][ORGANISATIONS:]:
             unknown[f"events of {name}"] = f"only {ORGANISATIONS} organisations are asked"
     if not read and not events:
@@ -138,6 +143,49 @@ def _organisation(
             return events, "", evidence
         query = {**query, "after": after}
     return events, f"there are more than {PAGES * 100}", evidence
+
+
+def _mark_addresses(
+    api: Api,
+    names: Sequence[str],
+    token: Secret,
+    own: Secret,
+    since: str | None,
+    vendor: VendorContext,
+    events: Sequence[dict[str, Json]],
+    unknown: dict[str, str],
+) -> None:
+    """Mark what came from an address that the token was never used from before the leak.
+
+    Of before, the newest hundred events of each organisation are read.
+    """
+    known: set[Json] = set()
+    for name in names if since is not None else ():
+        phrase = f'hashed_token:"{hashed(token)}" created:<{since[:10] if since else ""}'
+        query = {"phrase": phrase, "include": "all", "per_page": "100", "order": "desc"}
+        path = f"/orgs/{quote(name, safe='')}/audit-log"
+        try:
+            answer = api.ask("GET", path, own, query=query)
+        except HttpError as error:
+            unknown["addresses"] = f"which were used before the leak: {api.refusal(error)}"
+            return
+        rows = answer.json()
+        if answer.status != 200 or not isinstance(rows, list):
+            unknown["addresses"] = f"which were used before the leak: {api.refusal(answer)}"
+            return
+        vendor.keep(f"GET {path} before the leak", answer.body)
+        known |= {_event(row, vendor)["from"] for row in rows if isinstance(row, dict)} - {None}
+    if not known:
+        unknown["addresses"] = (
+            "since when it was out is not known"
+            if since is None
+            else "no address is kept that it was used from before the leak"
+        ) + ": none can be called new"
+        return
+    for event in events:
+        if event["from"] is not None and event["from"] not in known:
+            event["suspicious"] = True
+            event["why"] = "; ".join(part for part in (str(event["why"]), NEW_ADDRESS) if part)
 
 
 def _event(row: Mapping[str, object], vendor: VendorContext) -> dict[str, Json]:

@@ -244,11 +244,13 @@ class Call:
             raise ReplyError(403, "Must have admin rights.", {**headers, **wanted})
         phrase = self.request.first("phrase")
         wanted_hash = re.search(r'hashed_token:"([^"]+)"', phrase)
+        before = re.search(r"created:<(\d{4}-\d{2}-\d{2})", phrase)
         since = re.search(r"created:>=(\d{4}-\d{2}-\d{2})", phrase)
         rows = [
             row
             for row in self.state.audit.get(name, [])
-            if (not wanted_hash or row["hashed_token"] == wanted_hash[1])
+            if (not before or _day(row) < before[1])
+            and (not wanted_hash or row["hashed_token"] == wanted_hash[1])
             and (not since or _day(row) >= since[1])
         ]
         size = min(int(self.request.first("per_page") or 30), 100)

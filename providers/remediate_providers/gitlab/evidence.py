@@ -6,7 +6,7 @@ last five, from 17.9 on) are the token's own, and were asked for while it lived.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +72,8 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
     with Api(vendor) as api:
         if api.own is None or user is None:
             missing = f"nobody looked: {HOW}" if api.own is None else "whose it was is not known"
+            if known.get("used_while_out") is True:
+                known["events"] = [_last_use(used, addresses)]
             return Facts(known, {**unknown, "events": missing, "audit_events": missing})
         seen: list[Evidence] = []
         query = {"after": since[:10]} if since else {}
@@ -90,6 +92,8 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
                 unknown["audit_events"] = f"{why} (a Premium feature)"
         else:
             unknown["audit_events"] = "a person's are for an administrator, in the server's own log"
+        if known.get("used_while_out") is True:
+            told.append(_last_use(used, addresses))
         known["events"] = [*sorted(told, key=_by_time)]
         unknown["whose"] = (
             "events are of the token's owner: which token did it, GitLab does not say"
@@ -153,6 +157,17 @@ def _listed(
 
 def _by_time(one: Mapping[str, Json]) -> str:
     return str(one.get("at") or "")
+
+
+def _last_use(at: str | None, addresses: Sequence[str]) -> dict[str, Json]:
+    """The one thing that is the token's own, and not its owner's."""
+    return {
+        "at": at,
+        "what": "the token itself was used, the last time that is known",
+        "who": None,
+        "from": ", ".join(addresses) or None,
+        "suspicious": False,
+    }
 
 
 def _event(one: Mapping[str, Any]) -> dict[str, Json]:

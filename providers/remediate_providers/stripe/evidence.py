@@ -1,6 +1,6 @@
 """What was done in the account while the key was out.
 
-Stripe's events and payouts, read with the responder's own key. Events are kept for 30 days
+Stripe's events, payouts, transfers and refunds, read with the responder's own key. Events are kept for 30 days
 (https://docs.stripe.com/api/events). No event names the key or the address that caused it: only the
 request logs on the dashboard do.
 """
@@ -24,7 +24,12 @@ from remediate_providers.stripe.probe import ACCOUNT
 from remediate_providers.stripe.server import Api, as_json, mapping, segment, text_of
 
 EVENTS = "/v1/events"
-PAYOUTS = "/v1/payouts"
+MOVEMENTS = {
+    "/v1/payouts": "money was paid out, and not by the account's own schedule",
+    "/v1/transfers": "money was moved to another Stripe account",
+    "/v1/refunds": "money was paid back, which is a way to take it out",
+}
+"""Lists of money that moved, and why a thief would have moved it."""
 KEPT = timedelta(days=30)
 MOST_OTHERS = 100
 """Events without suspicion that are told one by one; of the rest, how many of which type."""
@@ -64,8 +69,8 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
     if window.gap:
         found.unknown["events_before"] = window.gap
     _account(api, held, found)
+    _movements(api, window, found, vendor)
     _events(api, window.events, found, vendor)
-    _payouts(api, window.wanted, found, vendor)
     return found.facts()
 
 
@@ -98,6 +103,8 @@ class Found:
         self.known: dict[str, Json] = {}
         self.unknown: dict[str, str] = {}
         self.evidence: list[Evidence] = []
+        self.late: list[dict[str, Json]] = []
+        """Money that moved before there were events to tell of it."""
 
     def note(self, name: str, missing: str) -> None:
         """Write down why something is not known, where anything is missing."""
@@ -172,7 +179,7 @@ def _events(api: Api, since: datetime, found: Found, vendor: VendorContext) -> N
     told: list[dict[str, Json]] = [_event(item) for item in listed.items]
     bad = [event for event in told if event["suspicious"]]
     others = [event for event in told if not event["suspicious"]]
-    chosen = sorted([*bad, *others[:MOST_OTHERS]], key=_by_time)
+    chosen: list[Json] = [*sorted([*found.late, *bad, *others[:MOST_OTHERS]], key=_by_time)]
     found.known["events"] = chosen
     counts = Counter(text_of(item, "type") or "?" for item in listed.items)
     found.known["event_counts"] = dict(sorted(counts.items()))
@@ -201,26 +208,44 @@ def _event(item: Mapping[str, Any]) -> dict[str, Json]:
     return told | ({"why": why} if why is not None else {})
 
 
-def _payouts(api: Api, since: datetime, found: Found, vendor: VendorContext) -> None:
-    """Payouts are kept for ever: they tell about the time before the events too."""
-    listed = api.listed(PAYOUTS, {"created[gte]": stamp(since)})
-    vendor.keep("payouts", list(listed.items))
-    found.note("payouts", listed.missing)
-    found.saw(f"GET {PAYOUTS} from {rfc3339(since)}", len(listed.items), api)
-    found.known["payouts"] = [
-        as_json(
+def _movements(api: Api, window: Window, found: Found, vendor: VendorContext) -> None:
+    """Money that moved. It is kept for ever, so it tells about the time before the events too."""
+    for path, why in MOVEMENTS.items():
+        name = path.rpartition("/")[2]
+        listed = api.listed(path, {"created[gte]": stamp(window.wanted)})
+        vendor.keep(name, list(listed.items))
+        found.note(name, listed.missing)
+        found.saw(f"GET {path} from {rfc3339(window.wanted)}", len(listed.items), api)
+        found.known[name] = [
+            as_json(
+                {
+                    "id": text_of(item, "id"),
+                    "at": when(item),
+                    "amount": item.get("amount") if isinstance(item.get("amount"), int) else None,
+                    "currency": text_of(item, "currency"),
+                    "destination": text_of(item, "destination"),
+                    "status": text_of(item, "status"),
+                    "suspicious": item.get("automatic") is not True,
+                }
+            )
+            for item in listed.items
+        ]
+        # Of those before the events' time there is no event that could be marked.
+        found.late += [
             {
-                "id": text_of(item, "id"),
                 "at": when(item),
-                "amount": item.get("amount") if isinstance(item.get("amount"), int) else None,
-                "currency": text_of(item, "currency"),
-                "destination": text_of(item, "destination"),
-                "status": text_of(item, "status"),
-                "suspicious": item.get("automatic") is not True,
+                "what": name.removesuffix("s"),
+                "who": None,
+                "from": None,
+                "suspicious": True,
+                "id": text_of(item, "id"),
+                "why": why,
             }
-        )
-        for item in listed.items
-    ]
+            for item in listed.items
+            if item.get("automatic") is not True
+            and (at := moment_of(when(item))) is not None
+            and at < window.events
+        ]
 
 
 def object_of(event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -113,6 +113,8 @@ class Answers:
             "/v1/events": state.events,
             "/v1/webhook_endpoints": state.webhooks,
             "/v1/payouts": state.payouts,
+            "/v1/refunds": state.refunds,
+            "/v1/transfers": state.transfers,
             f"/v1/accounts/{state.account}/external_accounts": state.external_accounts,
         }
         if request.path not in lists:

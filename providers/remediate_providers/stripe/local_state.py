@@ -96,6 +96,8 @@ class State:
         self.secrets: dict[str, Secret] = {}
         """Webhook endpoint to its signing secret, which no later call shows."""
         self.secrets[self.webhooks[0]["id"]] = Secret(f"whsec_{random_text(32)}")
+        self.transfers: list[dict[str, Any]] = []
+        self.refunds: list[dict[str, Any]] = []
         self.payouts: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.external_accounts = [

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
 from remediate.plugins.context import VendorContext
 from remediate.plugins.provider import Held
+from remediate.secret import Secret
 from remediate_providers.github import evidence, tokens
 from remediate_providers.github.local import OWNER, REPOSITORY, RunningGitHub
 from remediate_providers.github.local_state import make_value
@@ -55,6 +57,60 @@ def test_the_search_is_by_hash_and_by_day(
         f'hashed_token:"{tokens.hashed(value)}" created:>=2100-01-01'
     ]
     assert "before" not in told.unknown
+
+
+def used(github: RunningGitHub, value: Secret, day: str, address: str | None) -> None:
+    github.state.log("acme", value, OWNER, "repo.create", actor_ip=address)
+    stamp = datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()
+    github.state.audit["acme"][-1]["@timestamp"] = int(stamp * 1000)
+
+
+def test_an_address_never_seen_before_the_leak_is_suspicious(
+    github: RunningGitHub, around: Around, hold: Hold
+) -> None:
+    value = github.state.issue(OWNER)
+    used(github, value, "2026-10-01", "198.51.100.4")
+    used(github, github.state.issue(OWNER), "2026-10-01", "203.0.113.77")  # another token's
+    for address in ("198.51.100.4", "203.0.113.77", None):
+        used(github, value, "2026-11-20", address)
+    vendor = around(github.environment(), known=KNOWN)
+    told = PROVIDER.investigate(hold(value), "2026-11-10T00:00:00Z", vendor)
+    events = told.known["events"]
+    assert isinstance(events, list)
+    assert [(e["from"], e["suspicious"]) for e in events] == [
+        ("198.51.100.4", False),
+        ("203.0.113.77", True),
+        (None, False),
+    ]
+    assert events[1]["why"] == evidence.NEW_ADDRESS
+    assert "addresses" not in told.unknown
+
+
+@pytest.mark.parametrize(
+    ("since", "fault", "word"),
+    [
+        ("2026-11-10T00:00:00Z", None, "no address is kept"),
+        (None, None, "not known"),
+        ("2026-11-10T00:00:00Z", Fault(403), "does not allow"),
+    ],
+)
+def test_without_an_address_of_before_none_is_called_new(
+    github: RunningGitHub,
+    around: Around,
+    hold: Hold,
+    since: str | None,
+    fault: Fault | None,
+    word: str,
+) -> None:
+    value = github.state.issue(OWNER)
+    used(github, value, "2026-11-20", "203.0.113.77")
+    vendor = around(github.environment(), known=KNOWN)
+    if fault is not None:
+        first = json.dumps(github.state.audit["acme"]).encode()
+        github.fail("GET", LOG, Fault(200, first), fault)
+    told = PROVIDER.investigate(hold(value), since, vendor)
+    assert [e["suspicious"] for e in told.known["events"]] == [False]  # type: ignore[index, union-attr]
+    assert word in told.unknown["addresses"]
 
 
 def test_beyond_the_retention_there_is_no_evidence_kept(

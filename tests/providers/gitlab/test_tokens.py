@@ -245,10 +245,22 @@ def test_events_and_last_use_are_told_with_their_gaps(gitlab, around, hold) -> N
     held = hold(token.value)
     vendor = learned(gitlab, around, held)
     facts = PROVIDER.investigate(held, "2026-01-01T00:00:00Z", vendor)
-    assert [(e["what"], e["suspicious"]) for e in facts.known["events"]] == [
+    use, *events = facts.known["events"]
+    assert use["what"].startswith("the token itself was used")
+    assert (use["from"], use["at"]) == ("203.0.113.77", facts.known["last_used"])
+    assert [(e["what"], e["suspicious"]) for e in events] == [
         ("pushed new branch", True),
         ("commented on issue", False),
     ]
+    alone = PROVIDER.investigate(
+        held,
+        "2026-01-01T00:00:00Z",
+        around({"GITLAB_API_URL": gitlab.url}, known=vendor.known),
+    )
+    assert alone.known["events"] == [use], "its last use is told though nobody may look further"
+    before = PROVIDER.investigate(held, "2100-01-01T00:00:00Z", vendor)
+    assert before.known["events"] == []
+    assert before.known["used_while_out"] is False
     assert facts.known["used_while_out"] is True
     assert "Premium" in facts.unknown["audit_events"]
     assert "203.0.113.77" in facts.unknown["from"]

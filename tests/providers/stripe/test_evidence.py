@@ -59,6 +59,20 @@ def test_what_stripe_keeps_no_longer_is_no_evidence_kept(stripe, around, held) -
     assert "not known since when" in none.unknown["events_before"]
 
 
+@pytest.mark.parametrize("name", ["payout", "transfer", "refund"])
+def test_money_that_moved_before_there_were_events_is_marked_all_the_same(
+    stripe, around, held, name
+) -> None:
+    for days in (60, 5):
+        moved = {"id": f"x_{days}", "created": int(time.time() - days * DAY), "amount": 100}
+        getattr(stripe.state, f"{name}s").append({"object": name, "currency": "eur", **moved})
+    facts = PROVIDER.investigate(held, ago(90), around(stripe.environment()))
+    bad = [(e["what"], e["id"]) for e in facts.known["events"] if e["suspicious"]]
+    assert bad == [(name, "x_60")], "the other's own event would tell of it"
+    assert {one["id"] for one in facts.known[f"{name}s"] if one["suspicious"]} == {"x_60", "x_5"}
+    assert facts.unknown["events_before"].startswith("no evidence kept")
+
+
 def test_many_events_are_counted_and_the_bad_ones_all_told(stripe, around, held) -> None:
     now = time.time()
     for n in range(350):
