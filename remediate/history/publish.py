@@ -8,7 +8,7 @@ that was never pushed stays where it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from remediate.errors import RemoteError
@@ -276,12 +276,19 @@ def _send(
     said = remote.words(done)
     if "does not support --atomic" in said or "does not support the atomic" in said:
         return False, {}
-    told = dict(_results(done.stdout.decode("utf-8", "surrogateescape"), said))
+    output = done.stdout.decode("utf-8", "surrogateescape")
+    told = dict(_results(output, said))
     if not done.returncode:
         return True, {ref: cause for ref, cause in told.items() if cause is not None}
-    if Cause.STALE in told.values() or any(change.name not in told for change in batch):
-        # Cut off in the middle, or hidden from who pushes: what the remote has now is the answer.
-        told = _ask(repo, name, batch, told, remote.cause_of(said))
+    unsaid = {Cause.TOGETHER, Cause.OTHER}
+    if (
+        Cause.STALE in told.values()
+        or any(change.name not in told for change in batch)
+        or {cause for cause in told.values() if cause is not None} <= unsaid
+    ):
+        # Cut off in the middle, hidden from who pushes, or a race that the server does not lay at
+        # any one ref's door: what the remote has now is the answer.
+        told = _ask(repo, name, batch, told, _leased(output), remote.cause_of(said))
     return True, {ref: cause for ref, cause in told.items() if cause is not None}
 
 
@@ -298,8 +305,16 @@ def _results(output: str, said: str) -> Iterator[tuple[str, Cause | None]]:
         if cause in (Cause.HOOK, Cause.OTHER):
             # The ref's own line says little; what the hook printed says more.
             deeper = remote.cause_of(said)
-            cause = cause if deeper in (Cause.OTHER, Cause.TOGETHER) else deeper
+            # A hook runs before any ref is looked at: what it prints of a race is another push's.
+            unlike = (Cause.OTHER, Cause.TOGETHER, *((Cause.STALE,) if cause is Cause.HOOK else ()))
+            cause = cause if deeper in unlike else deeper
         yield ref, cause
+
+
+def _leased(output: str) -> set[str]:
+    """The refs that git itself held back, for the lease on them was none."""
+    lines = (_LINE.fullmatch(line) for line in output.splitlines())
+    return {found[3] for found in lines if found and found[1] == "!" and "stale info" in found[4]}
 
 
 def _ask(
@@ -307,9 +322,13 @@ def _ask(
     name: str,
     batch: Sequence[RefChange],
     told: Mapping[str, Cause | None],
+    leased: Collection[str],
     cause: Cause,
 ) -> dict[str, Cause | None]:
-    """What became of each ref, told from what the remote shows now; *cause* where nothing else does."""
+    """What became of each ref, told from what the remote shows now; *cause* where nothing else does.
+
+    *leased*: the refs that git itself did not send, for their lease was none.
+    """
     try:
         there = remote.advertised(repo, name)
     except RemoteError:
@@ -322,7 +341,10 @@ def _ask(
             result[change.name] = None
         elif known is Cause.STALE and now == change.old:
             # Shown to who fetches, not to who pushes: for git there is nothing to lease.
-            result[change.name] = Cause.HIDDEN
+            hidden = change.name in leased
+            result[change.name] = Cause.HIDDEN if hidden else Cause.OTHER
+        elif known in (Cause.TOGETHER, Cause.OTHER) and now != change.old:
+            result[change.name] = Cause.STALE
         else:
             result[change.name] = known
     return result

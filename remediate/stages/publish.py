@@ -110,20 +110,20 @@ def _publish(run: Run, plan: PushPlan) -> tuple[int, bool]:
         hosting.look(run, plan.remote, hosted, names)
         changes = hosting.wanted(run, plan.remote, hosted, names)
     _confirm(run, plan, hosted, changes)
-    arrived, whole = len(plan.done), not plan.changes
+    arrived, whole = set(plan.done), not plan.changes
     if plan.changes:
         _keep(run, plan)
         if _lfs(run, plan):
             with hosting.making_way(run, hosted, changes):
                 ended = _push(run, plan)
-            arrived += sum(outcome.status.settled for outcome in ended.values())
+            arrived |= {name for name, outcome in ended.items() if outcome.status.settled}
             # A ref of the host's own is for the host to move, and holds nothing up.
             whole = all(
                 outcome.status.settled or HOSTS_OWN.match(name) for name, outcome in ended.items()
             )
-    pushed.caught_up(run, plan)
+    pushed.caught_up(run, plan, arrived)
     pushed.left(run, plan)
-    return arrived, whole and not plan.stuck and not pushed.unseen(plan)
+    return len(arrived), whole and not plan.stuck and not pushed.unseen(plan)
 
 
 def _confirm(run: Run, plan: PushPlan, hosted: Hosted | None, changes: Sequence[Change]) -> None:

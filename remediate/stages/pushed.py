@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 
 from remediate.clock import utc_now
 from remediate.history import remote
@@ -66,18 +67,19 @@ def _unseen(name: str, remote_name: str) -> Outcome:
     )
 
 
-def caught_up(run: Run, plan: PushPlan) -> None:
+def caught_up(run: Run, plan: PushPlan, arrived: Collection[str]) -> None:
     """Settle what was meant, refused or cut off before, and is where it belongs by now.
 
-    The plan has no change for such a ref, so nothing else would ever end its effect. A ref of the
-    host's own is where it belongs once the host has taken it off the old commit.
+    *arrived*: the refs that are at the new value by now. The effect of an earlier attempt, which
+    wanted another value there, would else never end. A ref of the host's own is where it belongs
+    once the host has taken it off the old commit.
     """
     ours = key(run, plan, "", "").removesuffix("/")
     changed = {change.name for change in plan.changes}
     for effect in list(run.state.effects.values()):
         ended = effect.outcome is not None and effect.outcome.status.settled
         mine = effect.key.startswith(f"{ours}{effect.subject}/")
-        there = effect.subject in plan.done
+        there = effect.subject in arrived
         off = HOSTS_OWN.match(effect.subject) and effect.subject not in (*changed, *plan.stuck)
         if effect.action == "push" and mine and (there or off) and not ended:
             seen = f"{effect.subject} is at its new value on the remote"

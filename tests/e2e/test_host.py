@@ -132,6 +132,57 @@ def test_killed_while_it_pushes_it_is_put_back_on_resume(
     assert VALUE not in bash("git -C remote.git log --all -p")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "after", "times"),
+    [
+        ("PUT", "/rulesets/13", True, 1),
+        ("PUT", "/branches/main/protection", False, 1),
+        ("PUT", "/branches/main/protection", False, 2),
+        ("PUT", "/rulesets/13", True, 2),
+    ],
+    ids=["one-lifted", "some-lifted", "none-put-back", "half-put-back"],
+)
+def test_killed_between_lifting_and_putting_back_everything_is_as_before(
+    cli: Cli,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    after: bool,
+    times: int,
+) -> None:
+    """SIGKILL as the host is asked: before it has done so, or after, with the answer on its way."""
+    before, answers, seen = world.there.snapshot(), world.github.host, []
+    serve = type(answers).__call__
+
+    def deadly(self: Any, request: Any) -> Any:
+        hit = (request.method, request.path) == (method, f"/repos/acme/app{path}")
+        seen.extend([request] if hit else [])
+        if not hit or len(seen) != times:
+            return serve(self, request)
+        reply = serve(self, request) if after else None
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        return reply if reply is not None else serve(self, request)
+
+    monkeypatch.setattr(type(answers), "__call__", deadly)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "remediate", *world.arguments("run", world.root / "report.txt")],
+        env={**os.environ, **world.github.environment()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert child.wait(120) == -signal.SIGKILL
+    assert len(seen) == times
+    assert world.there.snapshot() != before, "something is lifted still"
+    assert "WARNING: INC-" in cli("doctor").err
+    done = cli(*world.arguments("resume"), env=world.github.environment())
+    assert done.code in (0, 3), done.out
+    assert world.there.snapshot() == before
+    assert "WARNING" not in cli("doctor").err
+
+
 def test_policy_may_leave_protection_and_ci_alone(cli: Cli, world: World) -> None:
     (world.root / "ours/remediate.toml").write_text(
         '[publish]\nlift_protection = false\nci = "run"\n'

@@ -90,6 +90,28 @@ def test_gitlab_is_reviewed_as_table_json_and_page(cli: Cli, tmp_path: Path, bas
         gitlab.close()
 
 
+def test_a_token_of_gitlab_is_rotated_the_new_one_first(
+    cli: Cli, tmp_path: Path, bash: object, key_file: Path
+) -> None:
+    gitlab = LocalGitLab(lag=0.05).start()
+    try:
+        planted = gitlab.plant()
+        bash("git init -q app; git -C app commit -q --allow-empty -m one")  # type: ignore[operator]
+        (tmp_path / "app/remediate.toml").write_text(planted.policy)
+        (old,) = planted.values.values()
+        flags = ("--repo", tmp_path / "app", "--yes", "--json", "--key-file", key_file)
+        done = cli("rotate", *flags, env=gitlab.environment(), stdin=old.reveal())
+        assert done.code == 0, done.out + done.err
+        assert gitlab.is_dead(planted.values)
+        (new,) = gitlab.living()
+        assert gitlab.variable("MIRROR_TOKEN") == new.value
+        effects = [e["action"] for e in done.events if e["event"] == "effect"]
+        assert effects.index("reissue") < effects.index("store") < effects.index("revoke")
+        assert old.reveal_text() not in done.out and new.value.reveal_text() not in done.out
+    finally:
+        gitlab.close()
+
+
 def test_without_anything_to_list_it_says_why(cli: Cli, tmp_path: Path) -> None:
     done = cli("review", "--repo", tmp_path, "--json")
     assert done.code == 5

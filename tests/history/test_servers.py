@@ -100,6 +100,14 @@ def test_who_pushed_in_between_loses_nothing(served: Hosted) -> None:
     assert served.refs()["refs/heads/main"] == theirs
 
 
+def test_words_about_another_push_make_no_race_of_a_hooks_refusal(served: Hosted) -> None:
+    served.hook("pre-receive", 'echo "error: failed to update ref: fetch first" >&2; exit 1')
+    before = served.refs()
+    result = push(served.repo, replace(served.plan(), host_refs=()))
+    assert {ref.cause for ref in result.refused} == {Cause.HOOK}
+    assert served.refs() == before
+
+
 def test_a_quota_is_told_as_one(served: Hosted) -> None:
     served.in_remote("config", "receive.maxInputSize", "64")
     before = served.refs()
