@@ -101,7 +101,7 @@ def _keyring() -> Check:
     without = (
         "without --key-file FILE, values are in memory alone: no undo, and resume wants --report"
     )
-    return Check("OS keyring", False, f"{why_not()}; {without}")
+    return Check("OS keyring", False, f"{why_not().rstrip('.')}; {without}")
 
 
 def _programs(environment: Mapping[str, str]) -> Iterator[Check]:

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -78,10 +78,13 @@ def test_the_man_page_is_formatted_without_a_warning(program: list[str]) -> None
 
 
 @NEEDS_DOCS
-def test_the_man_page_comes_with_the_wheel() -> None:
-    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))
-    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["shared-data"] == {"man/remediate.1": "share/man/man1/remediate.1"}
+def test_the_man_page_comes_with_the_wheel(tmp_path: Path) -> None:
+    wheels = pytest.importorskip("hatchling.builders.wheel")
+    builder = wheels.WheelBuilder(str(DOCS.parent))
+    (built,) = builder.build(directory=str(tmp_path), versions=["standard"])
+    with zipfile.ZipFile(built) as wheel:
+        (page,) = [n for n in wheel.namelist() if n.endswith("data/share/man/man1/remediate.1")]
+        assert wheel.read(page) == (DOCS.parent / "man" / "remediate.1").read_bytes()
 
 
 def emitted() -> Iterator[tuple[str, str, set[str]]]:
