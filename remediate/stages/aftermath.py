@@ -88,7 +88,8 @@ def aftermath(
 
 def _kept_by_host(run: Run, plan: PushPlan, rehearsal: Rehearsal, swept: Swept | None) -> str:
     """For a remote whose own refs may lead to the secret, while ours do not any more."""
-    kept = [ref.name for ref in (*plan.host_refs, *plan.unknown) if HOSTS_OWN.match(ref.name)]
+    names = [ref.name for ref in plan.host_refs] + [ref.name for ref in plan.unknown]
+    kept = [name for name in names if HOSTS_OWN.match(name)]
     if not kept or swept is None:
         return ""
     said = f"{plan.url} has refs of its own ({kept[0]}) that may lead to the old history"

@@ -105,10 +105,10 @@ class ProviderContract:
         provider = type(self).make()
         taken = isinstance(provider, TakesAny)
         _hold(bool(self.ours()) or taken, "one that identifies nothing is handed its credentials")
-        if taken and "with" in self.settings:
-            given = self.settings["with"]
-            _hold(isinstance(given, Mapping), "`with` is a table")
-            provider.check_options(given)  # type: ignore[arg-type]
+        given = self.settings.get("with", {})
+        _hold(isinstance(given, Mapping), "`with` is a table")
+        if isinstance(provider, TakesAny) and isinstance(given, Mapping) and given:
+            provider.check_options(given)
 
     def test_it_takes_its_own(self) -> None:
         provider = type(self).make()

@@ -55,7 +55,7 @@ class Uses:
             ),
         ):  # fmt: skip
             if where != here:
-                self._try(path, lambda w=where, p=path, s=spec: self._named(names, w, p, s))  # type: ignore[misc]
+                self._try(path, lambda w=where, p=path, s=spec: self._named(names, w, p, s))
         self._try("environments", lambda: self._environments(names, here))
         return Facts({"uses": self._found}, self._unknown, tuple(self._evidence))
 
