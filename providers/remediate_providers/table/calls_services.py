@@ -49,7 +49,27 @@ CALLS = {
             # A restricted key may be refused with 401 as well, in other words.
             dead_says=("invalid_api_key", "account_deactivated"),
         ),
-        source="https://platform.openai.com/docs/guides/error-codes",
+        lookup=Lookup(
+            ask=Ask(
+                method="GET",
+                path="/v1/organization/projects/{OPENAI_PROJECT_ID}/api_keys",
+                who="own",
+                # Without it, keys of whoever has left the project are left out, and work all the same.
+                query={"limit": "100", "owner_project_access": "any"},
+            ),
+            entries="data",
+            shows="redacted_value",
+            fits="ends",
+        ),
+        revoke=Ask(
+            method="DELETE",
+            path="/v1/organization/projects/{OPENAI_PROJECT_ID}/api_keys/{id}",
+            who="own",
+        ),
+        own=("OPENAI_ADMIN_KEY",),
+        needs=("OPENAI_PROJECT_ID",),
+        permission="an Admin API key of the project's organization",
+        source="https://platform.openai.com/docs/api-reference/project-api-keys",
     ),
     "openai-admin-key": Calls(
         base="https://api.openai.com",
