@@ -102,6 +102,8 @@ class LeakedSecret:
     locations: tuple[Location, ...]
     detected_at: str | None = None
     rules: tuple[str, ...] = ()
+    placeless: tuple[str, ...] = ()
+    """Pages of the host's alerts that show it and name no place."""
 
     @property
     def short(self) -> str:

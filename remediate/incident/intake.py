@@ -147,6 +147,7 @@ def identify(
                 locations=secret.locations,
                 detected_at=secret.detected_at,
                 rules=secret.rules,
+                placeless=secret.placeless,
             )
             for fingerprint, secret in seen.items()
         ),

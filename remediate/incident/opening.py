@@ -417,6 +417,7 @@ def _write_opening(run: Run, name: str, intake: Intake) -> None:
                     "rules": list(secret.rules),
                     "detected_at": secret.detected_at,
                     "locations": [location_data(place) for place in secret.locations],
+                    **({"placeless": list(secret.placeless)} if secret.placeless else {}),
                 },
                 None,
             )

@@ -50,7 +50,8 @@ class Kind(StrEnum):
     started_by, report: {name, format}, options: {…}, severity}``. The first row, once."""
     SECRET = "secret"  # noqa: S105 - the name of a kind of row
     """``{fingerprint, kind, rules: [], detected_at|null, locations: [{commit, path, start_line,
-    end_line, url, date}]}``. One row for each distinct leaked value."""
+    end_line, url, date}]}``. One row for each distinct leaked value. ``placeless``, where there are any:
+    the pages of alerts that name no place."""
     CREDENTIAL = "credential"
     """``{id, provider, kind, parts: {part: fingerprint}, public_id|null, account|null, labels: {}}``."""
     FACT = "fact"

@@ -86,6 +86,7 @@ class State:
                     locations=tuple(Location(**place) for place in data["locations"]),
                     detected_at=data["detected_at"],
                     rules=tuple(data["rules"]),
+                    placeless=tuple(data.get("placeless", ())),
                 )
             case Kind.CREDENTIAL:
                 self.credentials[data["id"]] = Credential(**data)

@@ -27,6 +27,8 @@ class DistinctSecret:
     """The scanner's names for it, for people."""
     sources: tuple[str, ...] = ()
     """The entries that show it: alert numbers, the scanner's fingerprints, lines of a list."""
+    placeless: tuple[str, ...] = ()
+    """Pages of the host's alerts that show it and name no place."""
     groups: frozenset[int] = frozenset()
     """Numbers shared with the secrets that the report says belong together with it."""
 
@@ -94,6 +96,11 @@ def _merged(value: bytes, findings: Sequence[Finding]) -> DistinctSecret:
         ),
         rules=tuple(dict.fromkeys(f.rule for f in findings if f.rule)),
         sources=tuple(dict.fromkeys(f.source for f in findings if f.source)),
+        placeless=tuple(
+            dict.fromkeys(
+                f.location.alert for f in findings if f.location == nowhere and f.location.alert
+            )
+        ),
         groups=frozenset(f.part_of for f in findings if f.part_of is not None),
     )
 

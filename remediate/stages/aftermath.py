@@ -259,6 +259,11 @@ def _close_alerts(run: Run, names: Sequence[str]) -> None:
             secret = run.state.secrets.get(fingerprint)
             for place in secret.locations if secret is not None else ():
                 told |= {url: None for url in (place.alert, place.url) if url}
+            for page in secret.placeless if secret is not None else ():
+                run.advise(
+                    f"The alert {page} names no place, so nobody can say that where it was seen is clean: "
+                    "it stays open. Look there, and close it by hand."
+                )
         for url in told:
             _close(run, able, url)
 

@@ -255,6 +255,7 @@ def test_alerts_are_closed_once_the_token_is_dead_and_the_history_clean(
             [
                 alert(world.there, 7, value, page),
                 alert(world.there, 8, value, f"{world.github.url}/acme/elsewhere"),
+                alert(world.there, 9, value, page) | {"first_location_detected": None},
             ]
         )
     )
@@ -266,6 +267,8 @@ def test_alerts_are_closed_once_the_token_is_dead_and_the_history_clean(
     assert (closed["state"], closed["resolution"]) == ("resolved", "revoked")
     assert done.finished["incident"] in closed["resolution_comment"]
     assert world.there.alerts[8] == {"state": "open"}, "another repository's"
+    assert world.there.alerts[9] == {"state": "open"}, "nobody knows where it was seen"
+    assert f"The alert {page}/security/secret-scanning/9 names no place" in done.out
 
 
 @pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
