@@ -27,10 +27,10 @@ class DistinctSecret:
     """The scanner's names for it, for people."""
     sources: tuple[str, ...] = ()
     """The entries that show it: alert numbers, the scanner's fingerprints, lines of a list."""
-    placeless: tuple[str, ...] = ()
-    """Pages of the host's alerts that show it and name no place."""
     groups: frozenset[int] = frozenset()
     """Numbers shared with the secrets that the report says belong together with it."""
+    placeless: tuple[str, ...] = ()
+    """Pages of the host's alerts that show it and name no place."""
 
 
 @dataclass(frozen=True)
