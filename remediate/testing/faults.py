@@ -49,7 +49,7 @@ from remediate.plugins.provider import (
     Revokes,
     Triages,
 )
-from remediate.plugins.store import Rotates, Store, Target
+from remediate.plugins.store import FindsUses, Rotates, Store, Target
 from remediate.secret import Secret
 from remediate.testing.providers import well_told
 from remediate.testing.proxy import LOOPBACK, Call, FaultyLine, Trouble
@@ -348,6 +348,32 @@ class StoreFaults:
         count = len(self._once(None, 0))
         for at in range(count):
             self._once(trouble, at)
+
+    @every_trouble
+    def test_who_uses_it_is_told_or_why_not(self, trouble: Trouble) -> None:
+        if isinstance(type(self).make(), FindsUses):
+            for at in range(len(self._uses(None, 0))):
+                self._uses(trouble, at)
+
+    def _uses(self, trouble: Trouble | None, at: int) -> list[Call]:
+        """Who uses it, asked once; nothing is changed by it."""
+        store, leaked, running = type(self).make(), self.parts(), self.start()
+        assert isinstance(store, FindsUses)
+        try:
+            with FaultyLine(self.address(running)) as line:
+                target, before = self.target(running), self.stored(running)
+                environment = line.through(running.environment())
+                line.arm(trouble, at)
+                facts = store.uses(target, leaked, surroundings(environment, longest=LONGEST_PAUSE))
+                where = str(line.calls[at]) if at < len(line.calls) else f"call {at}"
+                _hold(isinstance(facts.known.get("uses"), list), f"{where}: a list")
+                _hold(all(facts.unknown.values()), f"{where}: what is not known has a reason")
+                for value in leaked.values():
+                    _hold(value.reveal_text() not in repr(facts), f"{where}: no value in it")
+                _hold(self.stored(running) == before, f"{where}: nothing is written")
+                return list(line.calls)
+        finally:
+            running.close()
 
     def _once(self, trouble: Trouble | None, at: int) -> list[Call]:
         store, new, running = type(self).make(), self.parts(), self.start()
