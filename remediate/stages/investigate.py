@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime, timedelta
 
 from remediate.clock import parse, rfc3339, utc_now
 from remediate.incident.run import Run
 from remediate.model import Credential
+from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Facts
-from remediate.plugins.provider import Deletes, Investigates
+from remediate.plugins.provider import Deletes, Held, Investigates
+from remediate.stages.askingall import Ask, ask_each
 from remediate.stages.authority import may_act
 from remediate.stages.interface import DONE, Result, Stage
 from remediate.stages.triage import exposed_since, footholds
@@ -25,14 +28,12 @@ def act(run: Run) -> Result:
     since = exposed_since(run)
     looked = suspicious = deleted = 0
     later: list[str] = []
+    _collect(run, since)
     for credential in run.credentials():
         provider = run.provider(credential)
         if may_act(run, credential) is not None:
             continue
         if isinstance(provider, Investigates) and not _gone(run, credential):
-            held = run.held(credential, "investigate")
-            facts = provider.investigate(held, since, run.vendor(credential))
-            run.learn("events", facts, credential)
             files = run.answers.of(credential.id)
             if files:
                 run.learn("answers", Facts({"files": dict(files)}), credential)
@@ -62,6 +63,24 @@ def act(run: Run) -> Result:
             deleted += _delete(run, credential)
     text = f"{count(looked, 'credential')} looked at, {count(suspicious, 'suspicious event')}"
     return Result(DONE, text + (f", {deleted} deleted" if deleted else ""), "; ".join(later))
+
+
+def _collect(run: Run, since: str | None) -> None:
+    """Ask for the evidence, of many credentials side by side."""
+    asks: list[tuple[Credential, Ask]] = []
+    for credential in run.credentials():
+        provider = run.provider(credential)
+        if (
+            isinstance(provider, Investigates)
+            and may_act(run, credential) is None
+            and not _gone(run, credential)
+        ):
+            asks.append((credential, functools.partial(_ask, provider, since)))
+    ask_each(run, "events", "investigate", asks)
+
+
+def _ask(provider: Investigates, since: str | None, held: Held, vendor: VendorContext) -> Facts:
+    return provider.investigate(held, since, vendor)
 
 
 def deletion_due(run: Run, credential: Credential) -> datetime | None:

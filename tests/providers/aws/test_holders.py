@@ -14,11 +14,12 @@ import pytest
 
 from remediate.plugins.context import VendorContext
 from remediate.secret import Secret
+from remediate.testing.proxy import FaultyLine, Trouble
 from remediate_providers.aws.local import LocalAws, RunningAws
 from remediate_providers.aws.local_keys import key_id
 from remediate_providers.aws.provider import AwsProvider
 
-from .conftest import allow, hold
+from .conftest import allow, hold, operation
 
 Context = Callable[..., VendorContext]
 PROVIDER = AwsProvider()
@@ -156,6 +157,32 @@ def test_without_the_right_to_look_nobody_is_said_to_use_it(
     assert "lambda:ListFunctions" in facts.unknown["functions"]
     assert "eu-west-1, us-east-1" in facts.unknown["functions"]
     assert "containers" not in facts.unknown
+
+
+@pytest.mark.parametrize("trouble", list(Trouble), ids=lambda t: t.name.lower())
+def test_a_call_gone_wrong_is_never_nobody_uses_it(
+    aws: RunningAws, context: Context, trouble: Trouble
+) -> None:
+    """Each call of it in each way: what was read is told, and what was not has its reason."""
+    values = aws.plant().values
+    held = hold(values)
+    name = function(aws, {"AWS_SECRET": texts(values)["secret"]})
+    settings = {"copies": True}
+    with FaultyLine(aws.url, operation) as line:
+        around = line.through(aws.environment())
+        line.arm(None)
+        facts = PROVIDER.holders([held], context(around, settings=settings))[held.id]
+        assert name in [use["id"] for use in facts.known["holders"]]
+        assert not facts.unknown
+        calls = list(line.calls)
+        for at in [n for n, call in enumerate(calls) if call not in calls[:n]]:
+            line.arm(trouble, at)
+            facts = PROVIDER.holders([held], context(around, settings=settings))[held.id]
+            line.heal()
+            found = [use["id"] for use in facts.known["holders"]]
+            assert name in found or facts.unknown, f"{calls[at]}: it is not known, and said"
+            assert all(facts.unknown.values())
+            assert texts(values)["secret"] not in repr(facts)
 
 
 def test_a_canary_is_not_looked_for(aws: RunningAws, context: Context) -> None:
