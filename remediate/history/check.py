@@ -13,12 +13,12 @@ from pathlib import Path
 
 from remediate.errors import Error
 from remediate.history import git, huge
+from remediate.history.alike import same_members, same_stream, same_text
 from remediate.history.marks import Marks
 from remediate.history.model import Needle, Progress
 from remediate.history.objects import ids_file, read_many
 from remediate.history.plan import Plan
 from remediate.history.rewrite import Rewritten
-from remediate.history.unpacking import members
 
 _PROGRESS_EVERY = 1000
 
@@ -77,7 +77,7 @@ def _check_texts(quarantine: Path, done: Rewritten, replaced: Marks, progress: P
                 raise RehearsalError(f"a header of {kind} {oid} is another")
         if kind == "tag" and oid in signed:
             old_text = old_text.partition(b"-----BEGIN ")[0]
-        if not _same_text(_masked(old_text), _masked(new_text), replaced):
+        if not same_text(_masked(old_text), _masked(new_text), replaced):
             raise RehearsalError(f"the message of {kind} {oid} is another")
 
 
@@ -102,22 +102,6 @@ def _mapped(line: bytes, new: Mapping[str, str]) -> bytes:
 def _masked(text: bytes) -> bytes:
     """*text* with every id as zeros: in a message one may stand for another of the same length."""
     return _ID.sub(lambda found: b"0" * len(found.group()), text)
-
-
-def _same_text(old: bytes, new: bytes, replaced: Marks) -> bool:
-    """Whether *new* is *old* but for replacements."""
-    if old == new:
-        return True
-    pieces = replaced.between(new)
-    at = len(pieces[0])
-    if not old.startswith(pieces[0]):
-        return False
-    for piece in pieces[1:]:
-        found = old.find(piece, at)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return at == len(old) or not pieces[-1] or old.endswith(pieces[-1])
 
 
 def _check_trees(quarantine: Path, done: Rewritten, replaced: Marks, progress: Progress) -> None:
@@ -170,58 +154,15 @@ def _check_blobs(quarantine: Path, plan: Plan, done: Rewritten, replaced: Marks)
         if any(b"\0" in piece for piece in huge.pieces(quarantine, oid)):
             if huge.size(quarantine, oid) != huge.size(quarantine, new):
                 raise RehearsalError(f"binary file {oid} has another length")
-        elif not _same_stream(huge.pieces(quarantine, oid), huge.pieces(quarantine, new), replaced):
+        elif not same_stream(huge.pieces(quarantine, oid), huge.pieces(quarantine, new), replaced):
             raise RehearsalError(f"file {oid} has another text")
     olds = [oid for oid in changed if oid not in large]
     for oid, _, before, after in _pairs(quarantine, olds, done.objects):
         if oid in done.packed:
-            if not _same_members(before, after, replaced):
+            if not same_members(before, after, replaced):
                 raise RehearsalError(f"archive {oid} has other members")
         elif b"\0" in before:
             if len(before) != len(after):
                 raise RehearsalError(f"binary file {oid} has another length")
-        elif not _same_text(before, after, replaced):
+        elif not same_text(before, after, replaced):
             raise RehearsalError(f"file {oid} has another text")
-
-
-#: Of a huge text so much is held, and so far it is looked ahead for where it goes on alike.
-_WINDOW, _AHEAD = 8 << 20, 1 << 20
-
-
-def _same_stream(old: Iterator[bytes], new: Iterator[bytes], replaced: Marks) -> bool:
-    """`_same_text` for blobs that are never held whole: what stands between the marks, in its order."""
-    before = after = b""
-    more = True
-    while more or after:
-        while more and len(after) < _WINDOW:
-            piece = next(new, None)
-            more, after = piece is not None, after + (piece or b"")
-        while len(before) < len(after) + _AHEAD and (piece := next(old, None)) is not None:
-            before += piece
-        if not more:
-            return _same_text(before, after, replaced) and next(old, None) is None
-        # No mark stands across the cut, so that what is left begins as the old text goes on.
-        cut = len(after) - _AHEAD
-        for start, end in reversed(replaced.places(after)):
-            cut = min(cut, start - 1) if end >= cut else cut
-        at = 0
-        for number, text in enumerate(replaced.between(after[:cut])):
-            found = before.find(text, at, at + len(text) + (_AHEAD if number else 0))
-            if found < 0:
-                return False
-            at = found + len(text)
-        before, after = before[at:], after[cut:]
-    return True
-
-
-def _same_members(before: bytes, after: bytes, replaced: Marks) -> bool:
-    """Whether what is packed in *after* is what is packed in *before*, but for replacements."""
-    if before == after or (len(before) == len(after) and b"\0" in before):
-        return True
-    old, new = members(before), members(after)
-    if old is None or new is None:
-        # It is no archive, or was replaced whole; or it is a text that holds one in base64 or hex.
-        return _same_text(before, after, replaced)
-    return [name for name, _ in old] == [name for name, _ in new] and all(
-        _same_members(a, b, replaced) for (_, a), (_, b) in zip(old, new, strict=True)
-    )

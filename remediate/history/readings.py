@@ -153,14 +153,15 @@ class Reader:
         runs = list(_runs(text, _B64_TABLE, self._run))
         if runs:
             yield "base64", b"\n".join(_from_base64(runs))
-        runs = list(_runs(text, _HEX_TABLE, self._hex_run))
-        if runs:
-            yield "hex", b"\n".join(_from_hex(runs))
+            # A run of hex digits is one of these, too, and no shorter.
+            digits = list(_runs(text, _HEX_TABLE, self._hex_run))
+            if digits:
+                yield "hex", b"\n".join(_from_hex(digits))
         dumps = list(_dumps(text))
         if dumps:
             yield "hex", b"\n".join(_from_hex(dumps))
         # Last: base64 that ends in "=" looks like it too, and is to be told by its own name.
-        if any(sign in text for sign in _QUOTED):
+        if _QUOTED.search(text):
             yield "quoted-printable", _unquoted(text)
 
 
@@ -276,7 +277,7 @@ def _near(text: bytes, sign: bytes) -> bytes:
 
 
 #: Quoted-printable (RFC 2045, 6.7) always writes its own sign and long lines so.
-_QUOTED = (b"=3D", b"=3d", b"=\n", b"=\r\n")
+_QUOTED = re.compile(rb"=(?:3[Dd]|\r?\n)")
 _QUOTE = re.compile(rb"=(?:\r?\n|([0-9A-Fa-f]{2}))")
 
 

@@ -96,10 +96,12 @@ def within(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[Inner]
         return
     try:
         yield from _streams(text, allowance, whole)
-        if b"PK\3\4" in text or b"PK\5\6" in text:
+        # A byte that is rare in text is looked for at twenty times the speed of several.
+        if b"\4" in text or b"\6" in text:
             yield from _zip(text, allowance, whole)
-        yield from _tars(text, allowance, whole)
-        yield from _databases(text, allowance, whole)
+        if b"\0" in text:
+            yield from _tars(text, allowance, whole)
+            yield from _databases(text, allowance, whole)
     except _OverError:
         allowance.left = -1
         allowance.bounds[f"it unpacks to more than {_MOST >> 20} MiB"] = None
@@ -145,7 +147,7 @@ _WHOLE: tuple[tuple[str, bytes, Callable[[bytes], bytes]], ...] = (
 
 def _streams(text: bytes, allowance: Allowance, whole: bool) -> Iterator[Inner]:
     for kind, magic, make in _STREAMS:
-        at = text.find(magic)
+        at = text.find(magic) if magic[:1] in text else -1
         end = -1
         row, sound = b"", True
         while at >= 0:

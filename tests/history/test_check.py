@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
 from remediate.errors import ExitStatus, GitError
 from remediate.history import rehearse as rehearsing
+from remediate.history.alike import same_text
 from remediate.history.check import RehearsalError
+from remediate.history.marks import Marks
+from remediate.history.match import fit
 from remediate.history.model import Needle
 from remediate.history.packwriter import PackWriter
 from remediate.history.repo import open_repo
@@ -118,3 +123,50 @@ def test_a_pack_that_says_other_ids_than_its_objects_have(
     monkeypatch.setattr(PackWriter, "_id", wrong)
     with pytest.raises(GitError, match="not what its id says"):
         _rehearse(lab, make_needle(TOKEN, "token"))
+
+
+def test_a_place_that_is_filled_up_in_base64_of_base64(make_needle: MakeNeedle) -> None:
+    """Spelled out a value is longer than it is; so is what fills its place up where bytes are counted."""
+    needle = make_needle("K5+JW/IDS6=KO|u38pc<}Wh;gK)JE", "token")
+    spelled = quote(needle.secret.reveal(), safe="").encode()
+    filled = fit(needle.replacement, len(spelled))
+    assert len(filled) > len(needle.secret.reveal()) + 12
+    marks = Marks([needle])
+
+    def written(value: bytes, before: bytes = b"zip:", behind: bytes = b" the rest") -> bytes:
+        once = base64.b64encode(before + b"\0" * 9 + value + behind)
+        return b"a: " + base64.b64encode(b"b: " + once + b" ;\n") + b" ;\n"
+
+    old = written(spelled)
+    assert same_text(old, written(filled), marks)
+    assert same_text(written(spelled, b"", b""), written(filled, b"", b""), marks)
+    for wrong in (
+        written(filled, before=b"zap:"),
+        written(filled, behind=b" the best"),
+        written(filled)[:-1],
+        b"b" + written(filled)[1:],
+        written(spelled[:-1] + b"x"),
+    ):
+        assert not same_text(old, wrong, marks)
+
+
+def test_a_place_of_another_length_in_base64(make_needle: MakeNeedle) -> None:
+    """An archive that can't be packed again is replaced whole; what follows is laid out anew."""
+    needle = make_needle(TOKEN, "token")
+    marks = Marks([needle])
+    for behind in (b"", b"t", b"th", b"the rest of it"):
+        for before in (b"before ", b"before it ", b"before all "):
+            old, new = (
+                b"a: " + base64.urlsafe_b64encode(before + text + behind) + b" ;\n"
+                for text in (b"PK\3\4" + bytes(range(200)), needle.replacement)
+            )
+            assert same_text(old, new, marks), (behind, before)
+            assert not same_text(old, new.replace(b"a:", b"b:"), marks)
+            assert not same_text(old, new.replace(b"YmVm", b"YmVn"), marks)
+
+
+def test_letters_that_make_no_group_are_compared(make_needle: MakeNeedle) -> None:
+    marks = Marks([make_needle(TOKEN, "token")])
+    for text in (b"x" * 16, b"x" * 17, b"x" * 18, b"x" * 19):
+        assert not same_text(text + b"1", text + b"2", marks)
+        assert not same_text(b"1" + text, b"2" + text, marks)
