@@ -112,7 +112,10 @@ def compare(
         olds, news = before.decode("latin-1").split("\n"), after.decode("latin-1").split("\n")
     if max(len(olds), len(news)) > _MOST_LINES and len(olds) != len(news):
         return "large", ()
-    return "text", tuple(_lines(olds, news, marks))
+    lines = list(_lines(olds, news, marks))
+    if lines and lines[-1] == (" ", ""):
+        del lines[-1]  # what stands behind the last line feed is no line
+    return "text", tuple(lines)
 
 
 def _lines(olds: list[str], news: list[str], marks: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -96,7 +96,7 @@ def _leak(secrets: Sequence[SecretEntry], times: Times) -> list[str]:
     listed = ", ".join(f"{n} of {kind}" if n > 1 else kind for kind, n in kinds.items())
     said = [f"{count(len(secrets), 'leaked secret')} in the repository: {listed}."]
     if times.introduced.at:
-        said.append(f"First committed {times.introduced.at}.")
+        said.append(f"First committed {_day(times.introduced.at)}.")
     said.append(
         f"First out {times.first_out.at}."
         if times.first_out.at
@@ -198,3 +198,9 @@ def _next(book: Ledger, status: IncidentStatus, severity: str) -> str:
         return rfc3339(now + pace[status is IncidentStatus.CONTAINED])
     except OverflowError:
         return "not known"
+
+
+def _day(at: str) -> str:
+    """A moment as people say it; what is none as it stands."""
+    when = moment(at)
+    return when.strftime("%Y-%m-%d %H:%M UTC") if when is not None else at

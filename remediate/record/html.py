@@ -84,11 +84,12 @@ def page_environment() -> jinja2.Environment:
         finalize=_shown,
     )
     environment.globals |= {"count": count, "rewriting": rewriting}
+    environment.filters |= {"moment": _moment, "indented": _indented}
     return environment
 
 
 def page_template(name: str) -> jinja2.Template:
-    """A template of this folder, with nothing but Jinja's own filters and our counting words."""
+    """A template of this folder, with nothing but Jinja's own filters, ours for moments, and our counting words."""
     return page_environment().from_string(_packaged(name))
 
 
@@ -99,7 +100,6 @@ def _template() -> jinja2.Template:
         "duration": duration,
         "took": took,
         "said": said,
-        "moment": _moment,
         "web": _web,
         "never": never,
     }
@@ -121,6 +121,12 @@ def _moment(at: str | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(
         visible(at or ""), when.strftime("%Y-%m-%d %H:%M:%S UTC")
     )
+
+
+def _indented(line: str) -> Markup:
+    """A line of a file as it is set in: for ``pre``."""
+    line = line.expandtabs(4)
+    return Markup("{}{}").format(" " * (len(line) - len(line.lstrip(" "))), visible(line))
 
 
 def _web(url: str | None) -> bool:

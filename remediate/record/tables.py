@@ -348,7 +348,7 @@ def said(value: Json) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {said(item)}" for name, item in value.items())
+        return ", ".join(f"{name}: {said(item) or 'none'}" for name, item in value.items())
     if isinstance(value, Sequence):
         return ", ".join(map(said, value))
     return json.dumps(value)

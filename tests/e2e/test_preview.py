@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import stat
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote
@@ -36,3 +38,25 @@ def test_a_person_sees_what_changes_and_no_secret(
             forms |= {base64.b64encode(b"x" * pad + plain)[4:-6].decode() for pad in range(3)}
             for form in forms:
                 assert form not in text and form not in unescape(text) and form not in done.out
+
+
+def test_a_diff_keeps_how_lines_are_set_in(
+    cli: Cli, tmp_path: Path, bash: Callable[..., str]
+) -> None:
+    value = "a-value-" + "of-some-length"
+    repository, values, page = tmp_path / "app", tmp_path / "values.txt", tmp_path / "page.html"
+    repository.mkdir()
+    (repository / "a.yml").write_text(f"app:\n    keys:\n\t- {value}\n    more: 1\n")
+    bash("git init -q -b main && git add . && git commit -qm one", cwd=repository)
+    values.write_text(value + "\n")
+    done = cli("preview", values, "--repo", repository, "--html", page, "--plain")
+    assert done.code == 0, done.err
+    shown = page.read_text("utf-8").split('<pre class="diff"')[1].split("</pre>")[0]
+    lines = re.findall(r"<span[^>]*>([^<]*)</span>", shown)
+    assert lines == [
+        "  app:",
+        "      keys:",
+        "-     - [secret]",
+        "+     - REMOVED-secret",
+        "      more: 1",
+    ]
