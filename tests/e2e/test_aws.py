@@ -162,10 +162,9 @@ def test_without_permission_it_is_said_which_one_and_the_history_is_cleaned_all_
     assert holds(leak.repository, {"s": planted.values["secret"].reveal()}) == []
 
 
-def test_a_secret_that_a_lambda_rotates_is_replaced_by_it(
-    cli: Cli, aws: RunningAws, tmp_path: Path
-) -> None:
-    """Nobody knows who issued it; its owner's Lambda does, and both stores get what that made."""
+@pytest.fixture
+def partner(aws: RunningAws, tmp_path: Path) -> Scenario:
+    """A leaked token that nobody knows the issuer of, in a secret that its owner's Lambda rotates."""
     old = "partner-" + "h7Kq2LmZ" * 4
     aws.client("secretsmanager").create_secret(Name="prod/partner", SecretString=old)
     aws.gate.rotations.set("prod/partner", lambda _text: "partner-" + "Zx81QwTn" * 4, 0.2)
@@ -182,15 +181,58 @@ def test_a_secret_that_a_lambda_rotates_is_replaced_by_it(
     leak = build(folder, [planted])
     (leak.repository / ".git" / "info" / "exclude").write_text(".env\n")
     (leak.repository / ".env").write_text(f"PARTNER_TOKEN={old}\n")
-    done = cli(*arguments(leak), env=aws.environment())
+    return leak
+
+
+def test_a_secret_that_a_lambda_rotates_is_replaced_by_it(
+    cli: Cli, aws: RunningAws, partner: Scenario
+) -> None:
+    """Nobody knows who issued it; its owner's Lambda does, and both stores get what that made."""
+    done = cli(*arguments(partner), env=aws.environment())
     assert done.code == 3, done.out
     kept = aws.client("secretsmanager").get_secret_value(SecretId="prod/partner")["SecretString"]
-    assert kept != old
-    assert kept in (leak.repository / ".env").read_text()
+    assert "Zx81QwTn" in kept
+    assert kept in (partner.repository / ".env").read_text()
     assert kept not in done.out + done.err
     assert [step["id"].split("-")[0] for step in done.finished["manual"]] == ["revoke"]
     assert aws.gate.rotations.runs("prod/partner") == 1
-    again = cli("resume", "--repo", leak.repository, "--key-file", leak.key_file, "--json",
+    again = cli("resume", "--repo", partner.repository, "--key-file", partner.key_file, "--json",
                 env=aws.environment())  # fmt: skip
     assert again.code == 3
+    assert aws.gate.rotations.runs("prod/partner") == 1
+
+
+@pytest.mark.parametrize("after", ["before", "reissue"])
+def test_killed_in_a_rotation_it_is_not_rotated_again(
+    cli: Cli, aws: RunningAws, partner: Scenario, after: str
+) -> None:
+    """With nothing kept but in memory: what the Lambda made is read from the secret once more."""
+    aws.gate.rotations.set("prod/partner", lambda _text: "partner-" + "Zx81QwTn" * 4, 1.0)
+    ordered = [
+        one for one in arguments(partner) if one not in ("--key-file", str(partner.key_file))
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-m", "remediate", *ordered, "--no-undo"],
+        env={**os.environ, **aws.environment()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as child:
+        assert child.stdout
+        if after == "before":
+            end = time.monotonic() + 60
+            while "secretsmanager:RotateSecret" not in aws.gate.calls and time.monotonic() < end:
+                time.sleep(0.01)
+        else:
+            for line in child.stdout:
+                event = json.loads(line)
+                if event["event"] == "effect" and event["action"] == after:
+                    break
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    done = cli("resume", "--repo", partner.repository, "--report", partner.report, "--policy",
+               partner.policy, "--no-undo", "--yes", "--json", env=aws.environment())  # fmt: skip
+    assert done.code == 3, done.out
+    kept = aws.client("secretsmanager").get_secret_value(SecretId="prod/partner")["SecretString"]
+    assert "Zx81QwTn" in kept
+    assert kept in (partner.repository / ".env").read_text()
     assert aws.gate.rotations.runs("prod/partner") == 1
