@@ -8,7 +8,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Reissued
-from remediate.plugins.standing import Standing, not_asked
+from remediate.plugins.standing import Standing
 from remediate.secret import Secret
 from remediate_providers.vault import facts, kinds, reissue, revoke
 from remediate_providers.vault.look import look
@@ -84,16 +84,10 @@ class VaultProvider:
         return Facts(unknown={"events": reason})
 
     def standing(self, vendor: VendorContext) -> Standing | None:
-        """What is needed; what there is is told to nobody before it is used."""
-        return (
-            not_asked(
-                ("end tokens", "update on auth/token/revoke-accessor"),
-                ("make new ones", "update on auth/token/create or create-orphan"),
-                ("put new values", "read, create and update on MOUNT/data/PATH"),
-            )
-            if self.responder_values(vendor)
-            else None
-        )
+        """Whose it is, and what it may do with tokens."""
+        from remediate_providers.vault import standing
+
+        return standing.standing(vendor)
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
         """See `remediate.plugins.provider.NamesResponder`."""
