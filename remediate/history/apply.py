@@ -13,7 +13,7 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 
 from remediate.errors import RepositoryError
-from remediate.history import gitfiles, packs, reflogs, refmoves, refnames, worktrees
+from remediate.history import gitfiles, packs, reflogs, refmoves, refnames, serverinfo, worktrees
 from remediate.history.durable import discard_temporary, replace_file
 from remediate.history.edits import Clean, Edit, Ids
 from remediate.history.guard import Guard, writing
@@ -58,8 +58,7 @@ def apply(
         dropped = _texts(repo, rehearsal, refnames.in_texts(renames, clean))
         refnames.drop_note(repo)
         problems = _worktrees(repo, guard, indexes, store, clean, progress)
-        if (repo.common_dir / "info" / "refs").exists():
-            guard.git(repo.common_dir, "update-server-info")
+        serverinfo.refresh(repo, guard)
     return _outcome(repo, rehearsal, clean, dropped, problems)
 
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from remediate.errors import RepositoryError
-from remediate.history import git, largefiles, packs, within
+from remediate.history import git, largefiles, packs, serverinfo, within
 from remediate.history.borrowers import require_no_borrower
 from remediate.history.durable import sync_folder
 from remediate.history.guard import Guard, writing
@@ -139,8 +139,8 @@ def remove(
         _remove_abandoned(repo)
         if not affected:
             break
-    if rewritten and (repo.objects_dir / "info" / "packs").exists():
-        guard.git(repo.common_dir, "update-server-info")
+    # Also where no pack is left to rewrite: a predecessor may have been killed just before this.
+    serverinfo.refresh(repo, guard)
     return rewritten, said
 
 

@@ -22,6 +22,7 @@ from remediate.history import (
     reflogs,
     refmoves,
     refnames,
+    serverinfo,
     worktrees,
 )
 from remediate.history.archive import Manifest, SavedFile, SavedIndex
@@ -124,8 +125,7 @@ class _Undoing:
             if (kept := reflogs.without_marks(text)) != text:
                 replace_file(path, [kept])
         self._drop_new_objects()
-        if (self._repo.common_dir / "info" / "refs").exists():
-            self._guard.git(self._repo.common_dir, "update-server-info")
+        serverinfo.refresh(self._repo, self._guard)
         return Undone(len(self._back), restored, tuple(self._left_alone))
 
     def _refs(self) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 from remediate.clock import rfc3339
+from remediate.errors import GitError
+from remediate.history.commitmap import resolved
 from remediate.history.git import run as git
 from remediate.incident.run import Run
 from remediate.model import Json
 from remediate.plugins.outcome import Facts
+from remediate.stages import rounds
 
 _PUSHED = re.compile(rb"^([0-9a-f]+) ([0-9a-f]+) .*> (\d+) [+-]\d{4}\t(.*)$", re.MULTILINE)
 
@@ -22,7 +25,11 @@ def exposure(run: Run) -> Facts:
     """
     known: dict[str, Json] = {}
     unknown: dict[str, str] = {}
-    dates = {}
+    dates: dict[str, int] = {}
+    called: dict[str, str] = {}
+    # Gone where this is looked at once more after the rewrite: the successors are as old.
+    rewritten = rounds.together(run)
+    after = resolved(rewritten.commits) if rewritten is not None else {}
     named = dict.fromkeys(
         location.commit
         for secret in run.state.secrets.values()
@@ -30,15 +37,17 @@ def exposure(run: Run) -> Facts:
         if location.commit and re.fullmatch(r"[0-9a-fA-F]{7,64}", location.commit)
     )
     for commit in named:
-        shown = git(
-            run.repo.git_dir, "log", "-1", "--format=%ct %H", commit, "--", accept=(0, 128)
-        ).split()
-        if len(shown) == 2:
-            dates[shown[1].decode()] = int(shown[0])
+        successors = ((o, n) for o, n in after.items() if o.startswith(commit.lower()))
+        for old, name in (("", commit), *successors):
+            shown = _asked(run, "log", "-1", "--format=%ct %H", name, "--").split()
+            if len(shown) == 2:
+                dates[shown[1].decode()] = int(shown[0])
+                called[shown[1].decode()] = old or shown[1].decode()
+                break
     if dates:
         first = min(dates, key=lambda commit: dates[commit])
         known["introduced"] = _moment(dates[first])
-        known["introduced_by"] = first
+        known["introduced_by"] = called[first]
     else:
         unknown["introduced"] = "the report names no commit of this repository"
     pushed = _first_push(run, set(dates))
@@ -64,10 +73,18 @@ def _first_push(run: Run, commits: set[str]) -> int | None:
 
 
 def _carries(run: Run, tip: str, commits: set[str]) -> bool:
-    return any(
-        git(run.repo.git_dir, "rev-list", "-1", commit, f"^{tip}", accept=(0, 128)) == b""
-        for commit in commits
-    )
+    return any(_asked(run, "rev-list", "-1", commit, f"^{tip}") == b"" for commit in commits)
+
+
+def _asked(run: Run, *arguments: str) -> bytes:
+    """What git says, nothing where it knows no such commit. One that is killed is asked once more:
+    without this, what comes next looks without knowing since when."""
+    try:
+        return git(run.repo.git_dir, *arguments, accept=(0, 128))
+    except GitError as error:
+        if not error.killed:
+            raise
+        return git(run.repo.git_dir, *arguments, accept=(0, 128))
 
 
 def _moment(seconds: int) -> str:

@@ -319,3 +319,14 @@ def test_objects_of_a_shared_repository_can_be_read_by_those_it_is_shared_with(
         os.umask(old)
     new = set((busy.repo.objects_dir / "pack").iterdir()) - before
     assert new and all(stat.S_IMODE(path.stat().st_mode) & 0o444 == mode for path in new)
+
+
+def test_what_a_killed_update_of_the_servers_lists_left_goes(busy: Any) -> None:
+    """git writes them to a draft beside; one of a git that was killed names refs, and stays for ever."""
+    common = busy.lab.path / ".git"
+    busy.lab.git("update-server-info")
+    drafts = [common / "info" / "refs_aBc123", common / "objects" / "info" / "packs_aBc123"]
+    for draft in drafts:
+        draft.write_text("half")
+    apply(busy.repo, busy.rehearsal, busy.needles)
+    assert not any(draft.exists() for draft in drafts)

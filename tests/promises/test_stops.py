@@ -174,6 +174,32 @@ def test_git_killed_under_us(tried: Tried, call: int) -> None:
     told(tried)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_git_killed_as_it_tells_when_the_secret_came_in(tried: Tried, times: int) -> None:
+    """Once: it is asked again. Twice: the rest goes on without it, and the commit is gone by the time it is told."""
+    world = tried.world
+    world.reset()
+    tools = world.folder / "bin"
+    tools.mkdir()
+    wrapper = tools / "git"
+    real = shutil.which("git")
+    wrapper.write_text(
+        f'#!/bin/sh\ncase "$*" in *"log -1 --format=%ct %H"*) echo x >>{tools}/asked\n'
+        f'[ $(wc -l <{tools}/asked) -le {times} ] && kill -9 $$;; esac\nexec {real} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    path = f"{tools}{os.pathsep}{world.environment['PATH']}"
+    done = world.command(*world.arguments(), env={"PATH": path})
+    assert (tools / "asked").read_text().count("x") >= times
+    assert done.code == (0 if times == 1 else 6), done.out + done.err
+    if times == 1:
+        tried.same("git log", world.go_on())
+        told(tried)
+        return
+    assert world.go_on().code == 0
+    assert any('"introduced_by"' in fact for fact in world.record()["facts"])
+
+
 @thorough
 def test_a_vendor_that_dies_and_comes_back(world: World) -> None:
     (truth,) = world.truths
