@@ -53,8 +53,9 @@ class History:
         answered: Mapping[str, Any] | None = None,
         error: str = "",
         at: datetime | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write down one management call. *identity* is CloudTrail's ``userIdentity``."""
+        """Write down one management call. *identity* is CloudTrail's ``userIdentity``; *more*: further fields."""
         where = "us-east-1" if service in _GLOBAL else region
         moment = (at or datetime.now(UTC)).replace(microsecond=0)
         reading = str(operation.startswith(_READING)).lower()
@@ -71,6 +72,7 @@ class History:
             "responseElements": dict(answered) if answered else None,
             "eventID": str(uuid.uuid4()),
             "readOnly": reading == "true",
+            **(more or {}),
         }
         if error:
             record["errorCode"] = error

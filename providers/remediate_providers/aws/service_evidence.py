@@ -15,7 +15,7 @@ from remediate.clock import parse
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Facts
-from remediate_providers.aws import iam, service_credentials
+from remediate_providers.aws import iam, keys, service_credentials
 from remediate_providers.aws.abuse import FOOTHOLDS, Judge, evidence
 from remediate_providers.aws.facts import Notes, inventory, password
 from remediate_providers.aws.failures import AwsError
@@ -126,7 +126,9 @@ def _calls(ending: Ending, found: ServiceCredential, vendor: VendorContext) -> t
 def _may_be(event: Event, found: ServiceCredential) -> bool:
     if event.credential:
         return event.credential == found.id
-    return event.service in _SOURCES.get(found.service, ()) and not event.key_id
+    if event.service not in _SOURCES.get(found.service, ()):
+        return False
+    return event.bearer or keys.kind_of_id(event.key_id) not in (keys.KEY_ID, keys.TEMPORARY)
 
 
 def _new(ending: Ending, found: ServiceCredential, since: datetime | None, notes: Notes) -> None:

@@ -66,6 +66,8 @@ class Event:
     """The service-specific credential or bearer token that it was made with, where the event names one."""
     key_id: str = ""
     """The access key that signed it, where the event names one."""
+    bearer: bool = False
+    """Whether it says that it was made with a bearer token (``callWithBearerToken``), as Bedrock's do."""
 
     @property
     def what(self) -> str:
@@ -216,6 +218,7 @@ def _event(row: Mapping[str, Any], region: str) -> Event:
         answered=_mapping(record.get("responseElements")),
         credential=str(identity.get("credentialId") or ""),
         key_id=str(identity.get("accessKeyId") or ""),
+        bearer=_mapping(record.get("additionalEventData")).get("callWithBearerToken") is True,
     )
 
 

@@ -303,6 +303,7 @@ def called(aws: RunningAws, user: str, service: str, operation: str, **other: An
         address="198.51.100.7",
         agent="python-requests",
         asked={},
+        more=other.get("more"),
     )
 
 
@@ -328,12 +329,21 @@ def test_calls_with_it_are_found_in_every_region_and_another_credential_s_are_no
            identity={"credentialId": row["ServiceSpecificCredentialId"]})  # fmt: skip
     called(aws, user, "bedrock", "InvokeModel", identity={"credentialId": "ACCA" + "Z" * 16})
     called(aws, user, "s3", "ListBuckets", identity={"accessKeyId": key_id("AKIA", aws.account)})
+    called(aws, user, "bedrock", "ListFoundationModels",
+           identity={"accessKeyId": key_id("AKIA", aws.account)})  # fmt: skip
+    called(aws, user, "bedrock", "ConverseStream",
+           identity={"accessKeyId": key_id("ASIA", aws.account)},
+           more={"additionalEventData": {"callWithBearerToken": True}})  # fmt: skip
     facts = PROVIDER.investigate(held, None, context())
-    assert [e["what"] for e in facts.known["events"]] == ["bedrock:InvokeModel", "bedrock:Converse"]
-    assert facts.known["other_calls"] == 2
+    assert sorted(e["what"] for e in facts.known["events"]) == [
+        "bedrock:Converse",
+        "bedrock:ConverseStream",
+        "bedrock:InvokeModel",
+    ]
+    assert facts.known["other_calls"] == 3
     assert [e["why"] for e in facts.known["events"] if e["suspicious"]]
     assert set(facts.known["regions"]) == {"eu-west-1", "us-east-1"}
-    assert "2 other calls" in facts.unknown["which credential made a call"]
+    assert "3 other calls" in facts.unknown["which credential made a call"]
     assert "no evidence kept" in facts.unknown["events more than 90 days back"]
 
 
