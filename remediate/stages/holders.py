@@ -83,9 +83,13 @@ def _asked(run: Run, credential: Credential) -> list[FindsHolders]:
 
 
 def _joined(answers: Iterable[Facts]) -> Facts:
+    """Several providers' answers as one; two of one vendor's see the same."""
     answers = list(answers)
+    uses: list[dict[str, Json]] = []
+    for use in (dict(use) for answer in answers for use in _holders(answer)):
+        uses += [use] if use not in uses else []
     return Facts(
-        {"holders": [dict(use) for answer in answers for use in _holders(answer)]},
+        {"holders": list(uses)},
         {name: why for answer in answers for name, why in answer.unknown.items()},
         tuple(one for answer in answers for one in answer.evidence),
     )

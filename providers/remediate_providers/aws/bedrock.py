@@ -35,6 +35,7 @@ class BedrockProvider:
 
     name = bedrock_keys.PROVIDER
     kinds: Sequence[Kind] = KINDS
+    beside: Sequence[str] = ()
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
         """Each value that decodes to one."""
@@ -134,6 +135,12 @@ class BedrockProvider:
         """Whether the account's list shows the new one as active."""
         value = new.values.get(PART)
         return _ending(new if value is None else _held(new, value), vendor).look()
+
+    def holders(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Facts]:
+        """Functions and containers with one in their environment."""
+        from remediate_providers.aws import holders
+
+        return holders.holders(batch, vendor)
 
     def delete(self, held: Held, vendor: VendorContext) -> Outcome:
         """Gone from the list. An active one is not touched: that is for `revoke` first."""

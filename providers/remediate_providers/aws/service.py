@@ -37,6 +37,7 @@ class AwsServiceProvider:
 
     name = service_keys.PROVIDER
     kinds: Sequence[Kind] = KINDS
+    beside: Sequence[str] = ()
 
     def identify(self, found: Sequence[Found]) -> Sequence[Identified]:
         """Names with their passwords, and clones' URLs."""
@@ -138,6 +139,12 @@ class AwsServiceProvider:
             new.credential, public_id=value.name, account=value.account, labels=named
         )
         return _ending(Held(credential, new.values), replace(vendor, known={})).look()
+
+    def holders(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Facts]:
+        """Functions and containers with one in their environment."""
+        from remediate_providers.aws import holders
+
+        return holders.holders(batch, vendor)
 
     def delete(self, held: Held, vendor: VendorContext) -> Outcome:
         """Gone from the list. An active one is not touched: that is for `revoke` first."""

@@ -13,8 +13,11 @@ import botocore.session
 import pytest
 
 from remediate.plugins.context import VendorContext
+from remediate.plugins.provider import Held
 from remediate.secret import Secret
 from remediate.testing.proxy import FaultyLine, Trouble
+from remediate.testing.surroundings import found
+from remediate_providers.aws.bedrock import BedrockProvider
 from remediate_providers.aws.local import LocalAws, RunningAws
 from remediate_providers.aws.local_keys import key_id
 from remediate_providers.aws.provider import AwsProvider
@@ -100,6 +103,17 @@ def test_functions_and_containers_that_hold_it_are_named(aws: RunningAws, contex
     assert all(u["then"] for u in facts.known["holders"])
     assert old["secret"] not in repr(facts)
     assert set(facts.unknown) == {"other secrets and parameters"}
+
+
+def test_a_bedrock_key_is_looked_for_too(aws: RunningAws, context: Context) -> None:
+    user = f"BedrockAPIKey-{next(_count)}"
+    aws.user(user, allow("bedrock:*"))
+    value = aws.gate.services.make(user)
+    (one,) = BedrockProvider().identify([found(value)])
+    held = Held(one.credential, {"key": value})
+    name = function(aws, {"AWS_BEARER_TOKEN_BEDROCK": value.reveal_text()})
+    facts = BedrockProvider().holders([held], context())[held.id]
+    assert [use["id"] for use in facts.known["holders"]] == [name]
 
 
 def test_one_reading_serves_many(aws: RunningAws, context: Context) -> None:
