@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from remediate.errors import UsageError
+from remediate.errors import RemoteError, UsageError
 from remediate.history.model import Scope, Searched, Verdict
 from remediate.passing import passing_folder
 
 if TYPE_CHECKING:
+    from remediate.history.model import Needle
     from remediate.history.repo import Repo
     from remediate.incident.intake import Intake
     from remediate.incident.opening import Installation
@@ -51,7 +53,8 @@ def look(
     remote: bool = False,
     by_id: bool = False,
 ) -> Verification:
-    """Every object and file of *repo*; with *remote* a fresh clone of the policy's remotes, too.
+    """Every object and file of *repo*; with *remote* a fresh clone of the policy's remotes, too, and of the
+    wiki's repository beside each, where its host has one that can be cloned.
 
     *by_id* counts it as a remnant where old commits are still served by id. Raises `UsageError` where no
     incident of this installation knows an old id, `remediate.errors.RemoteError` for a remote out of reach.
@@ -70,6 +73,8 @@ def look(
             for name in rules.remotes:
                 url = address(repo, name)
                 verdict = joined(verdict, verify_remote(url, needles, scratch, verify, like=repo))
+                if (wiki := _wiki(repo, name, needles, scratch)) is not None:
+                    verdict = joined(verdict, wiki)
             served = _by_id(here, repo, rules.remotes, scratch)
         if by_id and served is not None:
             verdict = replace(verdict, scope=replace(verdict.scope, remote_by_id=True))
@@ -80,6 +85,27 @@ def look(
         )
     verdict = replace(verdict, unreadable=(*verdict.unreadable, *taken.unread))
     return Verification(verdict, served, counted=by_id)
+
+
+def _wiki(repo: Repo, name: str, needles: Sequence[Needle], scratch: Path) -> Verdict | None:
+    """What the wiki beside the remote *name* holds; None for none, or for one that is not shown."""
+    from remediate.api.answers import Agrees
+    from remediate.history.remote import verify_remote
+    from remediate.history.verify import verify
+    from remediate.plugins.context import VendorContext
+    from remediate.stages.copies import wiki_of
+    from remediate.stages.hosting import host_at
+
+    vendor = VendorContext(environment=dict(os.environ), asks=Agrees())
+    where = wiki_of(repo, name, host_at(repo, name, vendor))
+    if where is None:
+        return None
+    try:
+        found = verify_remote(where, needles, scratch, verify, like=repo)
+    except RemoteError:
+        # Hosts say the same of a wiki without a page and of one that they will not show.
+        return None
+    return replace(found, remnants=tuple(replace(r, where="wiki") for r in found.remnants))
 
 
 def _by_id(

@@ -13,6 +13,7 @@ from remediate.errors import Error
 from remediate.history import remote
 from remediate.history.model import Rehearsal, Verdict
 from remediate.history.remote import verify_remote
+from remediate.history.repo import Repo
 from remediate.history.verify import verify
 from remediate.incident.home import private_folder
 from remediate.incident.rows import Action
@@ -31,7 +32,7 @@ def look_beside_git(run: Run, name: str, hosted: Hosted | None, rehearsal: Rehea
     """Look for copies at the host of the remote *name*, and write down what there is."""
     if hosted is None or not isinstance(hosted.host, KeepsCopies):
         return
-    _wiki(run, name, hosted.host)
+    _wiki(run, name, hosted)
     refs = [ref.name for ref in rehearsal.refs]
     found = hosted.host.copies(hosted.url, rehearsal.commits.keys(), refs, run.vendor())
     by_kind: dict[str, list[str]] = {}
@@ -77,11 +78,19 @@ def _step(hosted: Hosted, kinds: dict[str, list[str]], found: Copies) -> ManualS
     )
 
 
-def _wiki(run: Run, name: str, host: KeepsCopies) -> None:
+def wiki_of(repo: Repo, name: str, hosted: Hosted | None) -> Secret | None:
+    """The address of the wiki beside the remote *name*, user info and all; None where its host has none."""
+    if hosted is None or not isinstance(hosted.host, KeepsCopies):
+        return None
+    return Secret(hosted.host.wiki(remote.address(repo, name).reveal_text()))
+
+
+def _wiki(run: Run, name: str, hosted: Hosted) -> None:
     """Search the wiki's git repository as the remote itself is searched; it has no other way in."""
-    where = host.wiki(remote.address(run.repo, name).reveal_text())
-    shown = remote.shown(where)
-    verdict = _searched(run, Secret(where))
+    where = wiki_of(run.repo, name, hosted)
+    assert where is not None
+    shown = remote.shown(where.reveal_text())
+    verdict = _searched(run, where)
     if isinstance(verdict, str):
         run.learn(f"wiki {name}", Facts(unknown={shown: verdict}))
         return

@@ -37,9 +37,21 @@ def test_a_leaky_wiki_and_a_run_of_an_old_commit_hold_the_incident_open(
     record = cli("record", "--repo", world.root / "ours", "--format", "json").out
     assert "https://acme.github.io/app/" in record, "what nobody can search is named"
 
+    verify = (
+        "verify",
+        world.root / "report.txt",
+        "--repo",
+        world.root / "ours",
+        "--remote",
+        "--json",
+    )
+    found = cli(*verify, env={"GITHUB_API_URL": world.github.url})
+    assert found.code == 4 and {one["where"] for one in found.document["remnants"]} == {"wiki"}
+
     kept.runs.clear()
     kept.deployments.clear()
     bash("rm -rf remote.wiki.git; git init -q --bare remote.wiki.git")
+    assert cli(*verify, env={"GITHUB_API_URL": world.github.url}).code == 0
     done = cli(*world.arguments("resume"), env=env)
     left = {step["id"] for step in done.finished["manual"]}
     assert not {"copies-github", "wiki-origin"} & left, done.out
