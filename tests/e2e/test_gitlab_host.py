@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +129,44 @@ def test_it_is_a_step_where_it_would_change_what_was_published(world: World) -> 
     record = world.run("record", "--format", "md").out
     assert "new ids to 1 published ref" in record
     assert "/api/graphql" not in {request.path for request in world.gitlab.requests}
+
+
+def test_killed_while_gitlab_is_at_it_it_is_asked_once_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, seen = world.gitlab.host, []
+    serve = type(answers).__call__
+
+    def deadly(self: Any, request: Any) -> Any:
+        reply = serve(self, request)
+        if request.path == "/api/graphql" and not seen:
+            seen.append(request)
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+        return reply
+
+    monkeypatch.setattr(type(answers), "__call__", deadly)
+    flags = ["--repo", world.root / "ours", "--yes", "--key-file", world.key_file]
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "remediate",
+            "run",
+            str(world.root / "report.txt"),
+            *map(str, flags),
+        ],
+        env={**os.environ, **world.gitlab.environment()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert child.wait(120) == -signal.SIGKILL
+    assert VALUE not in world.bash("git -C remote.git log --all -p"), "it had happened"
+    done = world.run("resume", no_grace=True)
+    assert effects(done, "sweep", "collect", "prune") == [
+        ("sweep", "done"), ("collect", "done"), ("prune", "done"),
+    ]  # fmt: skip
+    assert world.leaks() == 0
 
 
 def test_policy_may_leave_it_alone_and_a_lost_answer_is_asked_for_again(world: World) -> None:
