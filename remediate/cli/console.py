@@ -123,6 +123,11 @@ class Console:
         for line in lines or [""]:
             self._print(line, style)
 
+    def breaks(self, text: str, *, indent: str = "") -> int:
+        """How many lines `paragraph` makes of *text*."""
+        width = min(100, int(self.rich.width))
+        return max(1, len(_wrapped(harmless(text).replace("\n", " "), width, indent, indent)))
+
     def _print(self, text: str | Text, style: str) -> None:
         width = max(1, int(self.rich.width))
         self.lines += sum(1 + max(0, len(line) - 1) // width for line in str(text).split("\n"))

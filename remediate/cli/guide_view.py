@@ -18,8 +18,8 @@ from remediate.wording import count, rewriting
 if TYPE_CHECKING:
     from remediate.incident.state import State
 
-_QUESTION = 14
-"""Lines that a question takes with its reasons: what stands higher than a screen less these is gone."""
+_HEAD = 5
+"""Lines that a step and its dangers take, on a narrow terminal."""
 
 
 class GuideStream(Stream):
@@ -72,12 +72,13 @@ class GuideStream(Stream):
         say.paragraph(self.danger(), indent="  ", style=colour)
         self._told_at = say.lines
 
-    def _remind(self) -> None:
-        """Once more where we are, where it has left the screen by the time that a question is put."""
+    def _remind(self, lines: int) -> None:
+        """Once more where we are, where it leaves the screen with a question that takes *lines*."""
         if not self._stage_now:
             return
         height = int(self._console.rich.size.height)
-        if self._console.lines - self._told_at > max(0, height - _QUESTION):
+        # What was told of the step itself takes up to five lines on a narrow terminal.
+        if self._console.lines - self._told_at + lines + _HEAD > height:
             self._head()
 
     def _script(self, option: str) -> str:

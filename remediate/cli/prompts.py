@@ -89,14 +89,18 @@ def _forget_typed() -> None:
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
+_AROUND = 5
+"""Lines around a question: an empty one, the command for a script (which may take two), the answer's."""
+
+
 class Guided(Person):
     """Somebody who does this for the first time: what is severe is confirmed by typing a name, and each
     question ends with the command that answers it in a script."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self.before: Callable[[], None] = lambda: None
-        """Called before a question is put: what must be seen while it is answered."""
+        self.before: Callable[[int], None] = lambda _lines: None
+        """Called before a question is put, with the lines it takes: what must be seen meanwhile."""
         self.script: Callable[[str], str] = lambda _option: ""
         """The command that does in a script what the question, answered by this option, does."""
 
@@ -104,7 +108,7 @@ class Guided(Person):
         self, question: str, *, option: str, default: bool, why: str = "", typed: str = ""
     ) -> bool:
         """Like `Person.confirm`; where *typed* is given, that word is the yes and an empty line the no."""
-        self.before()
+        self.before(self._lines(f"{why}\n{question}"))
         if not typed:
             return super().confirm(question, option=option, default=default, why=why)
         self._console.say()
@@ -125,8 +129,12 @@ class Guided(Person):
 
     def secret(self, question: str, *, option: str, why: str = "") -> Secret | None:
         """Like `Person.secret`."""
-        self.before()
+        self.before(self._lines(f"{why}\n{question}"))
         return super().secret(question, option=option, why=why)
+
+    def _lines(self, text: str) -> int:
+        """How many lines a question takes with all that is said about it, the answer's among them."""
+        return sum(self._console.breaks(line, indent="  ") for line in text.splitlines()) + _AROUND
 
     def _explain(self, why: str, option: str) -> None:
         super()._explain(why, option)

@@ -38,7 +38,7 @@ def rows(child: Any, columns: int, height: int) -> str:
 
 @pytest.mark.parametrize(
     ("columns", "height", "plain"),
-    [(100, 50, False), (60, 24, False), (80, 24, True)],
+    [(100, 50, False), (60, 20, False), (80, 24, True)],
     ids=["a desk", "narrow and low", "plain and dumb"],
 )
 def test_where_we_are_is_in_sight_at_every_question(
