@@ -31,6 +31,9 @@ _BLOCK = 256
 _WHOLE = 64 << 20
 _PIECE, _OVERLAP = 4 << 20, 1 << 20
 
+#: What git may keep of the bases of deltas: several are read side by side.
+_BASES = 32 << 20
+
 _PROGRESS_EVERY = 2000
 
 
@@ -168,7 +171,10 @@ def _read(
     while left:
         done = 0
         child = git.start(
-            directory, "-c", f"core.bigFileThreshold={_WHOLE}", "cat-file", "--batch", "--buffer"
+            directory,
+            *("-c", f"core.bigFileThreshold={_WHOLE}"),
+            *("-c", f"core.deltaBaseCacheLimit={_BASES}"),
+            *("cat-file", "--batch", "--buffer"),
         )
         feeder = Thread(target=_feed, args=(child.stdin, left), daemon=True)
         feeder.start()

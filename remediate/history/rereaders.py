@@ -27,6 +27,8 @@ from remediate.history.reread import Seen
 
 #: Fewer objects than this are read before a process has begun.
 _WORTH = 4_000
+#: Each holds some 50 MB, and its git as much as it may keep of what deltas are made from.
+_MOST = 8
 #: Objects in a share: enough for git to make use of what it holds, few enough for all to end together.
 _LEAST_SHARE, _LARGEST_SHARE, _SHARES_EACH = 500, 20_000, 12
 
@@ -75,9 +77,10 @@ def _processes(objects: int) -> int:
 
 
 def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    there = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return min(there, _MOST)
 
 
 def _setup(directory: Path, reader: Reader, *, hashed: bool) -> bytes:
