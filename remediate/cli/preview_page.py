@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from remediate.history.changes import FileChange
 from remediate.history.model import Place, RefChange, Rehearsal, Unreadable
 from remediate.record.html import page_template, style
 from remediate.stages.affected import Affected
+from remediate.wording import count
 
 _MOST_ROWS = 500
+_LOST = {
+    "signature": ("signature goes", "signatures go"),
+    "mergetag": ("merged tag's copy goes", "merged tags' copies go"),
+    "header": ("header that git does not know goes", "headers that git does not know go"),
+}
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,14 @@ class Preview:
         return tuple(r for r in self.rehearsal.refs if r.name.startswith("refs/tags/"))
 
     @property
-    def lost(self) -> Mapping[str, int]:
-        """What a rewritten object can't keep, and of how many."""
-        return Counter(lost.kind for lost in self.rehearsal.lost)
+    def lost(self) -> tuple[str, ...]:
+        """What rewritten objects can't keep, a sentence each; one also where nothing goes."""
+        kinds = Counter(lost.kind for lost in self.rehearsal.lost)
+        said = [
+            f"{count(number, *_LOST.get(kind, (f'{kind} goes', f'{kind}s go')))}: made over the old bytes."
+            for kind, number in kinds.items()
+        ]
+        return tuple(said) if "signature" in kinds else ("No signature goes.", *said)
 
 
 def to_html(preview: Preview) -> str:

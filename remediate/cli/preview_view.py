@@ -125,8 +125,8 @@ def show(console: Console, judged: Preview, report: str) -> None:
         say(f"  {ref.name}  {ref.old[:12]} -> {ref.new[:12]}")
     if len(rehearsal.refs) > _MOST_REFS:
         say(f"  … and {len(rehearsal.refs) - _MOST_REFS} more")
-    for kind, number in judged.lost.items():
-        say(f"Lost: {number} x {kind} (a rewritten object can't keep it)")
+    for sentence in judged.lost:
+        say(sentence)
     for message in rehearsal.messages[:20]:
         say(message)
     for remnant in rehearsal.remnants:

@@ -60,3 +60,28 @@ def test_a_diff_keeps_how_lines_are_set_in(
         "+     - REMOVED-secret",
         "      more: 1",
     ]
+
+
+def test_signatures_that_go_are_counted_and_their_absence_is_said(
+    cli: Cli, tmp_path: Path, bash: Callable[..., str]
+) -> None:
+    value = "a-value-" + "of-some-length"
+    repository, values, page = tmp_path / "app", tmp_path / "values.txt", tmp_path / "page.html"
+    repository.mkdir()
+    values.write_text(value + "\n")
+    (repository / "a.ini").write_text(f"key = {value}\n")
+    bash("git init -q -b main && git add . && git commit -qm one", cwd=repository)
+    unsigned = cli("preview", values, "--repo", repository, "--html", page)
+    for text in (unsigned.out, page.read_text("utf-8")):
+        assert "No signature goes." in text
+    bash(
+        f"""
+        ssh-keygen -q -t ed25519 -N '' -f {tmp_path}/key
+        git -c gpg.format=ssh -c user.signingkey={tmp_path}/key commit -q -S --amend -m one
+        git reflog expire --expire=now --all
+        """,
+        cwd=repository,
+    )
+    signed = cli("preview", values, "--repo", repository, "--html", page)
+    for text in (signed.out, page.read_text("utf-8")):
+        assert "1 signature goes: made over the old bytes." in text
