@@ -33,7 +33,12 @@ def _in_order(old: bytes, new: bytes, replaced: Marks) -> bool:
 
 #: How deep base64 lies within base64 where what fills a place up is told apart.
 _TWICE = 2
-_ENCODED = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
+#: What stands between two lines of one text, quoted or escaped.
+_BREAK = rb"(?:[\s\"',>#*]|\\+[rnt]|\\(?=\s))+"
+_ENCODED = re.compile(
+    rb"[A-Za-z0-9+/_-]{16,}(?:" + _BREAK + rb"[A-Za-z0-9+/_-]{4,})*(?:(?:" + _BREAK + rb")?={1,2})?"
+)
+_BREAKS = re.compile(_BREAK)
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
@@ -47,6 +52,9 @@ def _same_decoded(old: bytes, new: bytes, replaced: Marks, depth: int) -> bool:
 
 def _same_run(old: bytes, new: bytes, replaced: Marks, depth: int) -> bool:
     """Wherever the text in it begins: what stands behind a place of another length is laid out anew."""
+    if not set(_BREAKS.findall(new)) <= set(_BREAKS.findall(old)):
+        return False
+    old, new = _BREAKS.sub(b"", old), _BREAKS.sub(b"", new)
     for skip in range(4):
         a, b = _decoded(old[skip:]), _decoded(new[skip:])
         if old[:skip] != new[:skip] or a == b:

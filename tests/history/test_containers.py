@@ -11,6 +11,7 @@ import marshal
 import pickle
 import pickletools
 import random
+import re
 import sqlite3
 import string
 import tarfile
@@ -290,6 +291,26 @@ def test_containers_in_text(form: str, kind: str) -> None:
         new, expected = (text.translate(None, b"/+_-\\=") for text in (new, expected))
         after = after.translate(None, b"_-+/")
     assert new == before + expected + after
+
+
+@pytest.mark.parametrize("behind", [b"!", b" ;", b" ;\n", b" and more text\n"])
+@pytest.mark.parametrize("more", range(6))
+@pytest.mark.parametrize("form", ["base64", "base64url, bare", "yaml"])
+def test_what_follows_in_the_same_letters_still_decodes(
+    form: str, more: int, behind: bytes
+) -> None:
+    """However long the container becomes: it is filled up to whole groups of letters."""
+    packed = gzip.compress(TEXT + b"x" * 7 * more, mtime=0)
+    encoding, encode = CARRIED[form]
+    old = b"k: " + encode(packed + behind) + b";\n"
+    new = cleaned(old, f"{encoding}+gzip+plain")
+    letters = re.sub(rb"\s", b"", new.removeprefix(b"k: ").removesuffix(b";\n"))
+    text = base64.urlsafe_b64decode(
+        (letters + b"=" * (-len(letters) % 4)).translate(bytes.maketrans(b"+/", b"-_"))
+    )
+    mended = MATCHER.replace(packed)
+    assert text.startswith(mended)
+    assert text.removeprefix(mended).lstrip(b"*") == behind
 
 
 def test_every_machine_packs_the_same() -> None:

@@ -70,7 +70,10 @@ def patterns() -> list[tuple[str, int, bytes]]:
 
 
 def base64(data: bytes, start: int, most: int) -> Opened | None:
-    """The run of base64 or base64url letters that begins at *start*, for up to *most* bytes."""
+    """The run of base64 or base64url letters that begins at *start*, for up to *most* bytes.
+
+    Where it goes on behind those, what takes their place is filled up, so that the rest still decodes.
+    """
     run = _Run(-(-most * 4 // 3))
     at = start
     while not run.ended and (token := _BASE64.match(data, at)) is not None:
@@ -95,11 +98,14 @@ def base64(data: bytes, start: int, most: int) -> Opened | None:
     bare = text.rstrip(b"=").translate(_TO_STANDARD)
     whole = bare[: len(bare) - (len(bare) % 4 == 1)]
     content = b64decode(whole + b"=" * (-len(whole) % 4))
+    content, rest = content[:most], content[most:]
+    goes_on = run.full and run.goes_on
     url_safe = b"-" in text or b"_" in text
     written = _written(run.written, text)
 
     def lay(new: bytes) -> bytes:
-        out = b64encode(new)
+        filling = b"*" * (-(len(new) + len(rest)) % 3) if goes_on else b""
+        out = b64encode(new + filling + rest)
         # Where it came out even, nothing tells whether it would have been filled up.
         filled = b"=" in text or (len(whole) % 4 == 0 and not url_safe)
         out = out if filled else out.rstrip(b"=")
@@ -135,7 +141,7 @@ _STYLES = {b"%": b"%%%s", b"\\": b"\\u00%s", b"&": b"&#x%s;"}
 class _Run:
     """Letters of base64 being read, and how they are laid out."""
 
-    def __init__(self, left: int) -> None:
+    def __init__(self, wanted: int) -> None:
         self.letters: list[bytes] = []
         self.written: dict[bytes, bytes] = {}
         """Signs that are escaped, and how."""
@@ -144,7 +150,13 @@ class _Run:
         self.gap = b""
         self.end = 0
         self.ended = self.irregular = False
-        self._left = left
+        self.full = False
+        """Whether as many letters were taken as were wanted."""
+        self.goes_on = False
+        """Whether more of them follow."""
+        self._spare = -wanted % 4
+        """Letters that are more than those, to make whole groups of them."""
+        self._left = wanted + self._spare
         self._since = 0
 
     def take(self, letters: bytes, at: int) -> None:
@@ -152,7 +164,8 @@ class _Run:
         taken = letters[: self._left]
         self._left -= len(taken)
         self._since += len(taken)
-        self.ended = len(taken) < len(letters)
+        self.ended = self.goes_on = len(taken) < len(letters)
+        self.full = self._left == 0
         if taken:
             self.letters.append(taken)
             self.end = at + len(taken)
@@ -161,13 +174,16 @@ class _Run:
     def pad(self, letters: bytes, end: int) -> None:
         """What fills the last group up."""
         self.letters.append(letters)
+        self.full = False
         self.end = end
         self._since += len(letters)
         self._left = 0
 
     def next_line(self, gap: bytes) -> bool:
         """Whether *gap* leads to the next line of the same text: those before are alike."""
-        if self._left <= 0 or (self.gap and (gap != self.gap or self._since != self.width)):
+        alike = gap == self.gap and self._since == self.width
+        if self._left <= 0 or ((self.gap or self._left <= self._spare) and not alike):
+            self.goes_on = alike
             return False
         self.width, self.gap, self._since = self._since, gap, 0
         return True
