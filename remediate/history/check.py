@@ -8,8 +8,10 @@ before anything was touched.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from remediate.errors import Error
 from remediate.history import git, huge
@@ -61,11 +63,12 @@ def _pairs(
 
 
 def _check_texts(quarantine: Path, done: Rewritten, replaced: Marks, progress: Progress) -> None:
-    olds = [oid for oid in done.contents if oid in done.objects]
+    changed = [oid for oid in done.contents if oid in done.objects]
+    olds, news = sorted(done.commits), sorted(done.commits.values())
     signed = {lost.object for lost in done.lost if lost.kind == "signature"}
-    for number, (oid, kind, before, after) in enumerate(_pairs(quarantine, olds, done.objects)):
+    for number, (oid, kind, before, after) in enumerate(_pairs(quarantine, changed, done.objects)):
         if number % _PROGRESS_EVERY == 0:
-            progress("Checking commits", number, len(olds))
+            progress("Checking commits", number, len(changed))
         old_head, _, old_text = before.partition(b"\n\n")
         new_head, _, new_text = after.partition(b"\n\n")
         old_lines = [_mapped(line, done.objects) for line in _kept(old_head)]
@@ -73,11 +76,11 @@ def _check_texts(quarantine: Path, done: Rewritten, replaced: Marks, progress: P
         if len(old_lines) != len(new_lines):
             raise RehearsalError(f"a header of {kind} {oid} is gone")
         for old, new in zip(old_lines, new_lines, strict=True):
-            if old != new and not replaced.places(new):
+            if not same_text(old, new, replaced):
                 raise RehearsalError(f"a header of {kind} {oid} is another")
         if kind == "tag" and oid in signed:
             old_text = old_text.partition(b"-----BEGIN ")[0]
-        if not same_text(_masked(old_text), _masked(new_text), replaced):
+        if not same_text(_masked(old_text, olds), _masked(new_text, news), replaced):
             raise RehearsalError(f"the message of {kind} {oid} is another")
 
 
@@ -99,9 +102,16 @@ def _mapped(line: bytes, new: Mapping[str, str]) -> bytes:
     return line
 
 
-def _masked(text: bytes) -> bytes:
-    """*text* with every id as zeros: in a message one may stand for another of the same length."""
-    return _ID.sub(lambda found: b"0" * len(found.group()), text)
+def _masked(text: bytes, ids: Sequence[str]) -> bytes:
+    """*text* with each of *ids* (sorted), whole or abbreviated, as zeros: its successor is as long."""
+
+    def zeros(found: re.Match[bytes]) -> bytes:
+        said = found.group().decode("ascii")
+        at = bisect_left(ids, said)
+        known = at < len(ids) and ids[at].startswith(said)
+        return b"0" * len(said) if known else found.group()
+
+    return _ID.sub(zeros, text)
 
 
 def _check_trees(quarantine: Path, done: Rewritten, replaced: Marks, progress: Progress) -> None:
@@ -116,17 +126,20 @@ def _compare_trees(quarantine: Path, olds: Sequence[str], done: Rewritten, repla
     with ids_file(f"{old} {done.objects[old]}".encode("ascii") for old in olds) as stdin:
         child = git.start(
             quarantine,
-            *("diff-tree", "--stdin", "--raw", "--no-renames", "--no-abbrev"),
+            *("diff-tree", "--stdin", "--raw", "-z", "--no-renames", "--no-abbrev"),
             stdin=stdin,
         )
     gone = came = compared = 0
     with child:
         assert child.stdout is not None
-        for line in child.stdout:
-            if not line.startswith(b":"):
-                compared += 1
+        fields = _ended_by_nul(child.stdout)
+        for field in fields:
+            # Which trees are compared is on a line of its own, whatever ends the rest.
+            *trees, facts = field.split(b"\n")
+            compared += len(trees)
+            if not facts:
                 continue
-            facts, _, path = line.partition(b"\t")
+            path = next(fields, b"")
             old_mode, new_mode, old, new, status = facts[1:].decode("ascii").split()
             if status == "D":
                 gone += 1
@@ -140,6 +153,15 @@ def _compare_trees(quarantine: Path, olds: Sequence[str], done: Rewritten, repla
         raise RehearsalError("git can't compare its folders")
     if gone != came:
         raise RehearsalError("a file is gone")
+
+
+def _ended_by_nul(out: IO[bytes]) -> Iterator[bytes]:
+    """What *out* has, each up to a NUL byte, and what follows the last one."""
+    held = b""
+    while piece := out.read(1 << 16):
+        *whole, held = (held + piece).split(b"\0")
+        yield from whole
+    yield held
 
 
 def _shown(path: bytes) -> str:

@@ -170,3 +170,16 @@ def test_letters_that_make_no_group_are_compared(make_needle: MakeNeedle) -> Non
     for text in (b"x" * 16, b"x" * 17, b"x" * 18, b"x" * 19):
         assert not same_text(text + b"1", text + b"2", marks)
         assert not same_text(b"1" + text, b"2" + text, marks)
+
+
+def test_what_only_looks_like_an_id_or_needs_quotes(lab: Lab, make_needle: MakeNeedle) -> None:
+    """A secret of hex digits behind a ``%20``, and a name that git shows in quotes."""
+    digits = "6d7fe49a82dcf61b8c50d2587cc05495"
+    spelled = "".join(f"\\x{byte:02x}" for byte in TOKEN.encode())
+    lab.commit({"a": digits}, "first")
+    base = lab.git("rev-parse", "HEAD")
+    lab.commit({f"name {spelled} \" 'x": "1", "b": TOKEN}, f"x%20{digits}%20y, as in {base[:9]}")
+    needles = [make_needle(digits, "hex"), make_needle(TOKEN, "token")]
+    made = rehearsing.rehearse(open_repo(lab.path), needles, lab.path.parent / "q")
+    new = lab.git("--git-dir", made.quarantine, "log", "-1", "--format=%s", made.refs[-1].new)
+    assert new == f"x%20REMOVED-hex%20y, as in {made.commits[base][:9]}"

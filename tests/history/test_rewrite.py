@@ -380,7 +380,7 @@ def test_notes_follow_their_commits(lab: Lab, token: Needle, many: int) -> None:
         "rev-parse", "refs/notes/commits"
     )
     git.run(look.where, "fsck", "--strict", "--no-dangling", tip)
-    assert "refs/notes/commits: 1 notes moved" in look.result.messages[0]
+    assert "refs/notes/commits: 1 note moved" in look.result.messages[0]
     assert look.result.remnants == ()
     assert Look(lab, token).result.refs == look.result.refs
 
