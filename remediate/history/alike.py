@@ -11,7 +11,7 @@ from remediate.history.unpacking import members
 
 
 def same_text(old: bytes, new: bytes, replaced: Marks) -> bool:
-    """Whether *new* is *old* but for replacements, which may stand in base64 within base64, too."""
+    """Whether *new* is *old* but for replacements, which may be encoded, and that twice over."""
     return _in_order(old, new, replaced) or _same_decoded(old, new, replaced, _TWICE)
 
 
@@ -31,7 +31,7 @@ def _in_order(old: bytes, new: bytes, replaced: Marks) -> bool:
     return at == len(old) or not pieces[-1] or old.endswith(pieces[-1])
 
 
-#: How deep base64 lies within base64 where what fills a place up is told apart.
+#: How deep encoded text lies within other where what fills a place up is told apart.
 _TWICE = 2
 #: What stands between two lines of one text, quoted or escaped.
 _BREAK = rb"(?:[\s\"',>#*]|\\+[rnt]|\\(?=\s))+"
@@ -43,7 +43,7 @@ _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def _same_decoded(old: bytes, new: bytes, replaced: Marks, depth: int) -> bool:
-    """Whether all that differs is text in base64 that is the same, decoded, but for replacements."""
+    """Whether all that differs is text in base64 or hex that is the same, decoded, but for replacements."""
     if _ENCODED.split(old) != _ENCODED.split(new):
         return False
     pairs = zip(_ENCODED.findall(old), _ENCODED.findall(new), strict=True)
@@ -55,8 +55,8 @@ def _same_run(old: bytes, new: bytes, replaced: Marks, depth: int) -> bool:
     if not set(_BREAKS.findall(new)) <= set(_BREAKS.findall(old)):
         return False
     old, new = _BREAKS.sub(b"", old), _BREAKS.sub(b"", new)
-    for skip in range(4):
-        a, b = _decoded(old[skip:]), _decoded(new[skip:])
+    for skip, decode in _READINGS:
+        a, b = decode(old[skip:]), decode(new[skip:])
         if old[:skip] != new[:skip] or a == b:
             continue
         if _in_order(a, b, replaced) or (depth and _same_decoded(a, b, replaced, depth - 1)):
@@ -64,11 +64,20 @@ def _same_run(old: bytes, new: bytes, replaced: Marks, depth: int) -> bool:
     return False
 
 
-def _decoded(run: bytes) -> bytes:
+def _from_base64(run: bytes) -> bytes:
     """All whole bytes: one letter too many is less than one."""
     run = run.rstrip(b"=")
     run = run[:-1] if len(run) % 4 == 1 else run
     return binascii.a2b_base64((run + b"=" * (-len(run) % 4)).translate(_STANDARD))
+
+
+def _from_hex(run: bytes) -> bytes:
+    """Nothing where they are no digits."""
+    return bytes.fromhex(run.decode("ascii")) if _DIGITS.fullmatch(run) else b""
+
+
+_DIGITS = re.compile(rb"(?:[0-9a-fA-F]{2})*")
+_READINGS = (*((skip, _from_base64) for skip in range(4)), (0, _from_hex))
 
 
 #: Of a huge text so much is held, and so far it is looked ahead for where it goes on alike.

@@ -163,6 +163,9 @@ def test_a_place_of_another_length_in_base64(make_needle: MakeNeedle) -> None:
             assert same_text(old, new, marks), (behind, before)
             assert not same_text(old, new.replace(b"a:", b"b:"), marks)
             assert not same_text(old, new.replace(b"YmVm", b"YmVn"), marks)
+            in_hex = [b"a: " + text.hex().encode() for text in (old, new)]
+            assert same_text(*in_hex, marks), (behind, before)
+            assert not same_text(in_hex[0], in_hex[1][:-2], marks)
 
 
 def test_letters_that_make_no_group_are_compared(make_needle: MakeNeedle) -> None:
