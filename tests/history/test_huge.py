@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remediate.errors import GitError
-from remediate.history import check, huge, stream, verify, window
+from remediate.history import alike, huge, reread, stream, verify, window
 from remediate.history.marks import Marks
 from remediate.history.matcher import Matcher
 from remediate.history.model import Needle
@@ -38,11 +38,11 @@ def lowered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huge, "_EDGE", 1 << 12)
     monkeypatch.setattr(stream, "_OVERLAP", 1 << 12)
     monkeypatch.setattr(window, "HALF", 1 << 16)
-    monkeypatch.setattr(verify, "_WHOLE", 1 << 18)
-    monkeypatch.setattr(verify, "_PIECE", 1 << 15)
-    monkeypatch.setattr(verify, "_OVERLAP", 1 << 12)
-    monkeypatch.setattr(check, "_WINDOW", 1 << 16)
-    monkeypatch.setattr(check, "_AHEAD", 1 << 13)
+    monkeypatch.setattr(reread, "_WHOLE", 1 << 18)
+    monkeypatch.setattr(reread, "_PIECE", 1 << 15)
+    monkeypatch.setattr(reread, "_OVERLAP", 1 << 12)
+    monkeypatch.setattr(alike, "_WINDOW", 1 << 16)
+    monkeypatch.setattr(alike, "_AHEAD", 1 << 13)
 
 
 def _cut(data: bytes, size: int) -> Iterator[bytes]:
@@ -136,14 +136,14 @@ def test_the_check_sees_what_else_was_changed(words: list[bytes], size: int, at:
     old = b"".join(words)
     new, marks = Matcher([NEEDLE]).replace(old), Marks([NEEDLE])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(check, "_WINDOW", 2500)
-        patch.setattr(check, "_AHEAD", 1200)
-        assert check._same_stream(_cut(old, size), _cut(new, size), marks)
-        assert not check._same_stream(_cut(old, size), _cut(new + b"z", size), marks)
+        patch.setattr(alike, "_WINDOW", 2500)
+        patch.setattr(alike, "_AHEAD", 1200)
+        assert alike.same_stream(_cut(old, size), _cut(new, size), marks)
+        assert not alike.same_stream(_cut(old, size), _cut(new + b"z", size), marks)
         place = at % (len(new) + 1)
         if not any(start - 1 <= place <= end + 1 for start, end in marks.places(new)):
             other = new[:place] + b"Q" + new[place + 1 :]
-            assert not check._same_stream(_cut(old, size), _cut(other, size), marks)
+            assert not alike.same_stream(_cut(old, size), _cut(other, size), marks)
 
 
 def test_lines_of_a_huge_text() -> None:

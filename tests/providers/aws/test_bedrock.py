@@ -127,7 +127,7 @@ def test_one_of_a_renamed_user_is_found_in_the_whole_account(
     (row,) = (
         row
         for row in aws.gate.services.rows.values()
-        if row["ServiceCredentialAlias"] == held.credential.public_id
+        if row.get("ServiceCredentialAlias") == held.credential.public_id
     )
     row["UserName"] = f"renamed-{next(_count)}"
     assert PROVIDER.describe(held, context()).known["owner"] == row["UserName"]
