@@ -111,14 +111,14 @@ def successor(held: Held, values: dict[str, Secret]) -> Held:
 def postgres() -> Iterator[Server]:
     """The server, up. Its files end with it."""
     pytest.importorskip("psycopg", reason="psycopg is not installed: remediate[postgres]")
-    yield from _started("-c", "track_commit_timestamp=on")
-
-
-@pytest.fixture
-def without_times() -> Iterator[Server]:
-    """One that keeps no times of changes, as most do."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed: remediate[postgres]")
     yield from _started()
+
+
+@pytest.fixture(scope="module")
+def with_times() -> Iterator[Server]:
+    """One that keeps times of changes, as few do: other tests' roles would be signs of a foothold."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: remediate[postgres]")
+    yield from _started("-c", "track_commit_timestamp=on")
 
 
 def _started(*options: str) -> Iterator[Server]:

@@ -15,27 +15,27 @@ __all__ = ["line"]
 PROVIDER = PostgresProvider()
 
 
-def now(postgres: Server) -> str:
+def now(with_times: Server) -> str:
     """The server's own time, rounded up: commit times are finer than a second."""
-    return rfc3339(postgres.sql("SELECT date_trunc('second', now()) + interval '1 second'")[0][0])
+    return rfc3339(with_times.sql("SELECT date_trunc('second', now()) + interval '1 second'")[0][0])
 
 
-def thief(postgres: Server, role: str, text: str) -> None:
-    postgres.sql(text, role=role, password="leaked" + "-Pa55")
+def thief(with_times: Server, role: str, text: str) -> None:
+    with_times.sql(text, role=role, password="leaked" + "-Pa55")
 
 
-def test_what_is_younger_than_the_leak_is_a_sign(postgres: Server) -> None:
-    role = postgres.role(more="CREATEROLE")
-    older = postgres.role()
-    postgres.sql(f"GRANT CREATE ON SCHEMA public TO {role}")
-    postgres.sql("SELECT pg_sleep(1.1)")
-    since = now(postgres)
-    postgres.sql("SELECT pg_sleep(1.1)")
+def test_what_is_younger_than_the_leak_is_a_sign(with_times: Server) -> None:
+    role = with_times.role(more="CREATEROLE")
+    older = with_times.role()
+    with_times.sql(f"GRANT CREATE ON SCHEMA public TO {role}")
+    with_times.sql("SELECT pg_sleep(1.1)")
+    since = now(with_times)
+    with_times.sql("SELECT pg_sleep(1.1)")
     back = f"back_{role}"
-    thief(postgres, role, f"CREATE ROLE {back} LOGIN PASSWORD 'x' IN ROLE {role}")
-    thief(postgres, role, f"CREATE FUNCTION public.f_{role}() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'")  # fmt: skip
-    postgres.sql(f"ALTER ROLE {role} PASSWORD NULL")  # as the kill does
-    facts = PROVIDER.triage(hold(postgres.url(role)), since, postgres.around())
+    thief(with_times, role, f"CREATE ROLE {back} LOGIN PASSWORD 'x' IN ROLE {role}")
+    thief(with_times, role, f"CREATE FUNCTION public.f_{role}() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'")  # fmt: skip
+    with_times.sql(f"ALTER ROLE {role} PASSWORD NULL")  # as the kill does
+    facts = PROVIDER.triage(hold(with_times.url(role)), since, with_times.around())
     found = {
         (one["what"], str(one["id"]).split("(")[0].strip()) for one in facts.known["footholds"]
     }
@@ -49,32 +49,30 @@ def test_what_is_younger_than_the_leak_is_a_sign(postgres: Server) -> None:
     assert "when things were made" not in facts.unknown
 
 
-def test_nothing_made_since_is_no_sign(postgres: Server) -> None:
-    role = postgres.role()
-    postgres.sql("SELECT pg_sleep(1.1)")
-    facts = PROVIDER.triage(hold(postgres.url(role)), now(postgres), postgres.around())
+def test_nothing_made_since_is_no_sign(with_times: Server) -> None:
+    role = with_times.role()
+    with_times.sql("SELECT pg_sleep(1.1)")
+    facts = PROVIDER.triage(hold(with_times.url(role)), now(with_times), with_times.around())
     assert facts.known["footholds"] == []
     assert "other databases" in facts.unknown["footholds elsewhere"]
 
 
-def test_where_no_times_are_kept_a_list_is_no_sign(without_times: Server) -> None:
-    role = without_times.role()
-    without_times.sql(f"GRANT CREATE ON SCHEMA public TO {role}")
-    thief(without_times, role, "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'")  # fmt: skip
-    facts = PROVIDER.triage(
-        hold(without_times.url(role)), "2026-01-02T03:04:05Z", without_times.around()
-    )
+def test_where_no_times_are_kept_a_list_is_no_sign(postgres: Server) -> None:
+    role = postgres.role()
+    postgres.sql(f"GRANT CREATE ON SCHEMA public TO {role}")
+    thief(postgres, role, "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'")  # fmt: skip
+    facts = PROVIDER.triage(hold(postgres.url(role)), "2026-01-02T03:04:05Z", postgres.around())
     assert facts.known["footholds"] == []
     assert [one["id"] for one in facts.known["of_the_role"]] == ["f()"]
     assert "no evidence kept" in facts.unknown["when things were made"]
 
 
-def test_what_only_a_superuser_may_read_is_said(postgres: Server) -> None:
-    role = postgres.role()
-    vendor = postgres.around(admin=False)
-    facts = PROVIDER.triage(hold(postgres.url(role)), "2026-01-02T03:04:05Z", vendor)
+def test_what_only_a_superuser_may_read_is_said(with_times: Server) -> None:
+    role = with_times.role()
+    vendor = with_times.around(admin=False)
+    facts = PROVIDER.triage(hold(with_times.url(role)), "2026-01-02T03:04:05Z", vendor)
     assert facts.unknown["role that may log in"] == "only a superuser may read it"
-    dead = hold(postgres.url(role, password="another" + "-Pa55"))
+    dead = hold(with_times.url(role, password="another" + "-Pa55"))
     facts = PROVIDER.triage(dead, "2026-01-02T03:04:05Z", vendor)
     assert facts.known["footholds"] == []
     assert "no evidence" in facts.unknown["footholds"]
@@ -83,12 +81,12 @@ def test_what_only_a_superuser_may_read_is_said(postgres: Server) -> None:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_line_that_breaks_leaves_no_wrong_answer(
-    postgres: Server, line: Line, after: bool
+    with_times: Server, line: Line, after: bool
 ) -> None:
-    held = hold(postgres.url(postgres.role(), port=line.port))
+    held = hold(with_times.url(with_times.role(), port=line.port))
     for at in range(0, MOST, 3):
         line.arm(at, after=after)
-        vendor = postgres.around(port=line.port, use_leaked=False)
+        vendor = with_times.around(port=line.port, use_leaked=False)
         facts = PROVIDER.triage(held, "2030-01-02T03:04:05Z", vendor)
         broken = line.broken
         line.arm(None)
