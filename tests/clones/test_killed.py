@@ -23,7 +23,7 @@ KINDS = ("test", "secret")
 def test_killed_anywhere_it_goes_on(
     make_lab: Callable[..., Any],
     make_needle: Callable[..., Needle],
-    killed_at: Callable[[Callable[[], object], int], int],
+    killed_at: Callable[..., int],
     kill_points: Callable[..., Iterable[int]],
     tmp_path: Path,
 ) -> None:
@@ -76,7 +76,8 @@ def test_killed_anywhere_it_goes_on(
     )
     for n in kill_points(places, 5):
         fresh()
-        killed_at(go, n)
+        # On a busy machine git was seen to come to a few places more in one run than in another.
+        killed_at(go, n, may_end=True)
         go() if begun(state) or still_old(open_repo(clone), rehearsal.commits) else None
         assert refs() == expected, f"killed at {n} of {places}"
         assert still_old(open_repo(clone), rehearsal.commits) == []

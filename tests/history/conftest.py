@@ -355,10 +355,11 @@ _CHANGES = (
 def killed_at() -> Callable[[Callable[[], object], int], int]:
     """Run something in a child that is killed (SIGKILL) at its nth change of a file or start of git.
 
-    Gives how many such places it came to; with n = 0, all of them, and nobody is killed.
+    Gives how many such places it came to; with n = 0, all of them, and nobody is killed. *may_end*: whether
+    it may come to fewer than n this time, and so to its end.
     """
 
-    def run(work: Callable[[], object], n: int) -> int:
+    def run(work: Callable[[], object], n: int, *, may_end: bool = False) -> int:
         read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
@@ -385,8 +386,7 @@ def killed_at() -> Callable[[Callable[[], object], int], int]:
         with os.fdopen(read_end) as told:
             count = int(told.read() or n)
         _, status = os.waitpid(child, 0)
-        # What waits comes to a few places more or fewer: then it went to its end before the nth.
-        ended = os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0 and count < n
+        ended = may_end and os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0 and count < n
         killed = os.WIFSIGNALED(status)
         assert ended or killed == (n > 0), "it was to be killed, or it failed by itself"
         return count
