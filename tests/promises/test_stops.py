@@ -151,6 +151,16 @@ def test_a_state_folder_that_is_read_only(tried: Tried) -> None:
     told(tried)
 
 
+def _with_git(world: World, tools: Path, first: str) -> Done:
+    """The command, with a git in *tools* before the real one on PATH that does *first* each time."""
+    tools.mkdir()
+    wrapper = tools / "git"
+    wrapper.write_text(f'#!/bin/sh\n{first}exec {shutil.which("git")} "$@"\n')
+    wrapper.chmod(0o755)
+    path = f"{tools}{os.pathsep}{world.environment['PATH']}"
+    return world.command(*world.arguments(), env={"PATH": path})
+
+
 @pytest.mark.parametrize(
     "call", [40, pytest.param(9, marks=thorough), pytest.param(70, marks=thorough)]
 )
@@ -158,16 +168,8 @@ def test_git_killed_under_us(tried: Tried, call: int) -> None:
     world = tried.world
     world.reset()
     tools = world.folder / "bin"
-    tools.mkdir()
-    wrapper = tools / "git"
-    real = shutil.which("git")
-    wrapper.write_text(
-        f"#!/bin/sh\necho x >>{tools}/calls\n"
-        f'[ $(wc -l <{tools}/calls) = {call} ] && kill -9 $$\nexec {real} "$@"\n'
-    )
-    wrapper.chmod(0o755)
-    path = f"{tools}{os.pathsep}{world.environment['PATH']}"
-    done = world.command(*world.arguments(), env={"PATH": path})
+    killing = f"echo x >>{tools}/calls\n[ $(wc -l <{tools}/calls) = {call} ] && kill -9 $$\n"
+    done = _with_git(world, tools, killing)
     assert (tools / "calls").read_text().count("x") >= call, "it came to that call"
     assert "Traceback" not in done.err
     tried.same(f"git's call {call}", world.go_on())
@@ -180,16 +182,11 @@ def test_git_killed_as_it_tells_when_the_secret_came_in(tried: Tried, times: int
     world = tried.world
     world.reset()
     tools = world.folder / "bin"
-    tools.mkdir()
-    wrapper = tools / "git"
-    real = shutil.which("git")
-    wrapper.write_text(
-        f'#!/bin/sh\ncase "$*" in *"log -1 --format=%ct %H"*) echo x >>{tools}/asked\n'
-        f'[ $(wc -l <{tools}/asked) -le {times} ] && kill -9 $$;; esac\nexec {real} "$@"\n'
+    killing = (
+        f'case "$*" in *"log -1 --format=%ct %H"*) echo x >>{tools}/asked\n'
+        f"[ $(wc -l <{tools}/asked) -le {times} ] && kill -9 $$;; esac\n"
     )
-    wrapper.chmod(0o755)
-    path = f"{tools}{os.pathsep}{world.environment['PATH']}"
-    done = world.command(*world.arguments(), env={"PATH": path})
+    done = _with_git(world, tools, killing)
     assert (tools / "asked").read_text().count("x") >= times
     assert done.code == (0 if times == 1 else 6), done.out + done.err
     if times == 1:
