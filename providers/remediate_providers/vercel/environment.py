@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from remediate.errors import UsageError
-from remediate.http import HttpError
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
@@ -52,12 +51,7 @@ class EnvironmentStore:
             )
         if not target.keys:
             raise UsageError(f"{target.spec} names no variable.", hint=f"Write it as {_FORM}.")
-        for name, _part in target.keys:
-            if not _NAME.fullmatch(name):
-                raise UsageError(
-                    f"{target.spec}: Vercel takes no variable named {name}.",
-                    hint="Letters, digits and underscores, a letter first.",
-                )
+        require_names(target)
 
     def put(self, target: Target, values: Mapping[str, Secret], vendor: VendorContext) -> Outcome:
         """Write each value, prove it, and see that it takes effect."""
@@ -132,7 +126,7 @@ class _Place:
     def find(self, name: str) -> Mapping[str, Any] | None:
         """The one variable of that name here; None where there is none. Raises `TroubleError`."""
         path = f"/v10/projects/{segment(self.project)}/env"
-        data = self._get(path)
+        data = self.api.read(path, self.own, _NEEDED)
         listed = data.get("envs")
         if not isinstance(listed, list):
             raise TroubleError(
@@ -187,7 +181,8 @@ class _Place:
             return False
         if text_of(one, "type") == "sensitive":
             return None
-        data = self._get(f"/v1/projects/{segment(self.project)}/env/{segment(str(one.get('id')))}")
+        path = f"/v1/projects/{segment(self.project)}/env/{segment(str(one.get('id')))}"
+        data = self.api.read(path, self.own, _NEEDED)
         shown = data.get("value")
         if data.get("decrypted") is False or not isinstance(shown, str):
             return None
@@ -207,12 +202,7 @@ class _Place:
         data = self._effect(
             "POST", f"/v10/projects/{project}/env", (200, 201), new, {"upsert": "true"}
         )
-        failed = objects(data.get("failed"))
-        if failed:
-            why = failed[0].get("error")
-            said = text_of(why, "message") if isinstance(why, dict) else None
-            reason = self.api.vendor.redact(said or "it does not say why")[:200]
-            raise TroubleError(f"Vercel did not take {name}: {reason}", Status.REFUSED)
+        self.api.require_taken(data, name)
 
     def _effect(
         self,
@@ -235,15 +225,6 @@ class _Place:
         )
         return mapping(answer)
 
-    def _get(self, path: str) -> Mapping[str, Any]:
-        try:
-            answer = self.api.ask("GET", path, self.own, query=self.api.team)
-        except HttpError as error:
-            raise TroubleError(self.api.refusal(error), Status.UNREACHABLE) from None
-        if answer.status != 200 or not mapping(answer):
-            raise self.api.trouble(answer, _NEEDED)
-        return mapping(answer)
-
     def _proof(self, name: str, one: Mapping[str, Any], saw: str) -> _Written:
         probe = f"GET variable {name} of {self.project}"
         at = number_of(one, "updatedAt") or 0
@@ -254,3 +235,13 @@ def targets_of(one: Mapping[str, Any]) -> tuple[str, ...]:
     """A variable's targets: a list, or one alone as text."""
     alone = text_of(one, "target")
     return (alone,) if alone else tuple(texts_of(one, "target"))
+
+
+def require_names(target: Target) -> None:
+    """Raises `UsageError` where a name is none that Vercel takes for a variable."""
+    for name, _part in target.keys:
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"{target.spec}: Vercel takes no variable named {name}.",
+                hint="Letters, digits and underscores, a letter first.",
+            )

@@ -16,15 +16,17 @@ from remediate.clock import rfc3339
 from remediate.http import Answer, HttpError, base_url
 from remediate.model import Credential
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Check
+from remediate.plugins.outcome import Check, Status
 from remediate.plugins.provider import Found, Identified, Kind
 from remediate.secret import Secret
 from remediate_providers.rest import (
     NOT_USED,
     Rest,
     Site,
+    TroubleError,
     mapping,
     number_of,
+    objects,
     own_page,
     own_token,
     text_of,
@@ -58,6 +60,27 @@ class Api(Rest):
     def page(self, path: str) -> str:
         """A page of Vercel's."""
         return own_page(self.site, WEB, path)
+
+    def read(
+        self, path: str, own: Secret, needed: str, query: Mapping[str, str] | None = None
+    ) -> Mapping[str, Any]:
+        """An object, of the team. Raises `TroubleError`; *needed*: the token that it takes."""
+        try:
+            answer = self.ask("GET", path, own, query={**(query or {}), **self.team})
+        except HttpError as error:
+            raise TroubleError(self.refusal(error), Status.UNREACHABLE) from None
+        if answer.status != 200 or not mapping(answer):
+            raise self.trouble(answer, needed)
+        return mapping(answer)
+
+    def require_taken(self, told: Mapping[str, Any], what: str) -> None:
+        """Raises `TroubleError` where *told*, an answer of 200, lists *what* among what failed."""
+        failed = objects(told.get("failed"))
+        if failed:
+            why = failed[0].get("error")
+            said = text_of(why, "message") if isinstance(why, dict) else None
+            reason = self.vendor.redact(said or "it does not say why")[:200]
+            raise TroubleError(f"Vercel did not take {what}: {reason}", Status.REFUSED)
 
 
 @dataclass(frozen=True)

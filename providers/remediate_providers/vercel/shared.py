@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from remediate.errors import UsageError
-from remediate.http import HttpError
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
@@ -28,12 +27,11 @@ from remediate_providers.rest import (
     texts_of,
 )
 from remediate_providers.vercel import deploying
-from remediate_providers.vercel.environment import TARGETS, targets_of
+from remediate_providers.vercel.environment import TARGETS, require_names, targets_of
 from remediate_providers.vercel.server import HOW, Api
 
 PATH = "/v1/env"
 _TEAM = re.compile(r"team_[A-Za-z0-9]{4,64}")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,255}")
 _FORM = "vercel-shared:team_ID#NAME or vercel-shared:team_ID@production#NAME"
 _NEEDED = "a token of an owner or member of the team that may write its shared variables"
 
@@ -51,12 +49,7 @@ class SharedEnvironmentStore:
                 f"{target.spec} names no variable that a team can share on Vercel.",
                 hint=f"Write it as {_FORM}. A team's settings show its id.",
             )
-        for name, _part in target.keys:
-            if not _NAME.fullmatch(name):
-                raise UsageError(
-                    f"{target.spec}: Vercel takes no variable named {name}.",
-                    hint="Letters, digits and underscores, a letter first.",
-                )
+        require_names(target)
 
     def put(self, target: Target, values: Mapping[str, Secret], vendor: VendorContext) -> Outcome:
         """Write each value, prove it, and see that it takes effect in each project."""
@@ -103,7 +96,7 @@ class _Place:
 
     def find(self, name: str) -> Mapping[str, Any] | None:
         """The one variable of that name; None where there is none. Raises `TroubleError`."""
-        data = self._get(PATH, {"search": name})
+        data = self.api.read(PATH, self.own, _NEEDED, {"search": name})
         listed, pages = data.get("data"), data.get("pagination")
         if not isinstance(listed, list):
             raise TroubleError(
@@ -163,7 +156,7 @@ class _Place:
             return False
         if text_of(one, "type") == "sensitive":
             return None
-        data = self._get(f"{PATH}/{segment(str(one.get('id')))}", {})
+        data = self.api.read(f"{PATH}/{segment(str(one.get('id')))}", self.own, _NEEDED)
         shown = data.get("value")
         if data.get("decrypted") is not True or not isinstance(shown, str):
             return None
@@ -180,21 +173,7 @@ class _Place:
             json={"updates": {id_: {"value": value.reveal_text()}}},
             query=dict(self.api.team),
         )
-        failed = objects(mapping(answer).get("failed"))
-        if failed:
-            why = failed[0].get("error")
-            said = text_of(why, "message") if isinstance(why, dict) else None
-            reason = self.api.vendor.redact(said or "it does not say why")[:200]
-            raise TroubleError(f"Vercel did not take it: {reason}", Status.REFUSED)
-
-    def _get(self, path: str, query: Mapping[str, str]) -> Mapping[str, Any]:
-        try:
-            answer = self.api.ask("GET", path, self.own, query={**query, **self.api.team})
-        except HttpError as error:
-            raise TroubleError(self.api.refusal(error), Status.UNREACHABLE) from None
-        if answer.status != 200 or not mapping(answer):
-            raise self.api.trouble(answer, _NEEDED)
-        return mapping(answer)
+        self.api.require_taken(mapping(answer), "it")
 
 
 def _deployed(
