@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from remediate.plugins.outcome import Outcome, Status
@@ -65,6 +66,20 @@ class AwsError(Exception):
     def outcome(self, summary: str) -> Outcome:
         """The failure as an effect's outcome."""
         return Outcome(self.status, summary, reason=self.reason)
+
+    def lost(self, asked: str, found: Outcome) -> Outcome:
+        """The outcome where the answer to making a credential was lost: one that it made is of no use to anybody.
+
+        *asked*: what for, a clause. *found*: what came of looking for it, and deleting it.
+        """
+        summary = f"{asked}; the answer was lost"
+        if found.status is Status.DONE:
+            reason = f"{self.reason}. {found.summary}; remediate resume asks again"
+            return replace(found, status=Status.UNREACHABLE, summary=summary, reason=reason)
+        if found.status is Status.MANUAL:
+            return found
+        reason = f"{self.reason}; what came of it is looked up before another is asked for"
+        return Outcome(Status.UNKNOWN, summary, reason, found.evidence)
 
 
 def malformed(action: str) -> AwsError:

@@ -64,24 +64,10 @@ def reissue(held: Held, vendor: VendorContext) -> Reissued:
         except AwsError as error:
             if not error.doubtful:
                 raise
-            return Reissued(_lost(held, before, error, vendor))
+            asked = f"Asked for a new access key for user {before.get('user')}"
+            return Reissued(error.lost(asked, reconcile_reissue(held, before, vendor)))
     except AwsError as error:
         return Reissued(_failed(credential, user, error))
-
-
-def _lost(
-    held: Held, before: Mapping[str, Json], error: AwsError, vendor: VendorContext
-) -> Outcome:
-    """The answer to CreateAccessKey was lost: a key that it made is of no use to anybody."""
-    found = reconcile_reissue(held, before, vendor)
-    summary = f"Asked for a new access key for user {before.get('user')}; the answer was lost"
-    if found.status is Status.DONE:
-        reason = f"{error.reason}. {found.summary}; remediate resume asks again"
-        return replace(found, status=Status.UNREACHABLE, summary=summary, reason=reason)
-    if found.status is Status.MANUAL:
-        return found
-    reason = f"{error.reason}; what came of it is looked up before another is asked for"
-    return Outcome(Status.UNKNOWN, summary, reason, found.evidence)
 
 
 def reconcile_reissue(held: Held, before: Mapping[str, Json], vendor: VendorContext) -> Outcome:

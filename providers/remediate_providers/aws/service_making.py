@@ -60,7 +60,8 @@ class Making:
             except AwsError as error:
                 if not error.doubtful:
                     raise
-                return Reissued(self._lost(before, error))
+                asked = f"Asked for a successor of {self._name}"
+                return Reissued(error.lost(asked, self.reconcile(before)))
         except AwsError as error:
             failed = error.outcome(f"Made no successor of {self._name}")
             return Reissued(replace(failed, status=self._status(error), manual=self._by_hand))
@@ -137,18 +138,6 @@ class Making:
         self._vendor.progress(f"deleting {gone.id} of user {leaked.user}")
         service_credentials.delete(self._aws, gone)
         return None
-
-    def _lost(self, before: Mapping[str, Json], error: AwsError) -> Outcome:
-        """The answer was lost: one that it made is of no use to anybody."""
-        found = self.reconcile(before)
-        summary = f"Asked for a successor of {self._name}; the answer was lost"
-        if found.status is Status.DONE:
-            reason = f"{error.reason}. {found.summary}; remediate resume asks again"
-            return replace(found, status=Status.UNREACHABLE, summary=summary, reason=reason)
-        if found.status is Status.MANUAL:
-            return found
-        reason = f"{error.reason}; what came of it is looked up before another is asked for"
-        return Outcome(Status.UNKNOWN, summary, reason, found.evidence)
 
     def _told(self, made: ServiceCredential, given: Mapping[str, Secret]) -> Reissued:
         values = self._values(made, given)

@@ -37,6 +37,27 @@ def deactivate(credential: Credential, user: str | None, why: str) -> ManualStep
     )
 
 
+def deactivate_service_credential(
+    credential: Credential, *, step: str, title: str, section: str, why: str
+) -> ManualStep:
+    """Deactivate what IAM made for one service alone. *section*: where the console shows it."""
+    user = credential.labels.get("user", "")
+    return ManualStep(
+        id=step,
+        title=title,
+        why=why,
+        url=user_page(user or None),
+        instructions=(
+            f"Sign in to account {credential.account} with rights on IAM.",
+            f"Security credentials > {section} > Actions > Deactivate.",
+            f"Or: aws iam list-service-specific-credentials --user-name {user}; with the id it shows:",
+            f"aws iam update-service-specific-credential --user-name {user} --service-specific-credential-id ID --status Inactive",
+            "Then: remediate resume",
+        ),
+        check="remediate asks iam:ListServiceSpecificCredentials again",
+    )
+
+
 def root_key(credential: Credential) -> ManualStep:
     """Deactivate a key of the account's root user, which nobody else can."""
     return ManualStep(
