@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from remediate.model import Json, ManualStep
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
+from remediate.plugins.outcome import Check, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
+from remediate_providers.accepting import not_seen, not_taken
 from remediate_providers.aws import bedrock_keys, keys, steps
 from remediate_providers.aws.bedrock_keys import KINDS, LONG, PART, SHORT
 from remediate_providers.ending import end_all
@@ -113,21 +114,18 @@ class BedrockProvider:
         value = Secret(value.reveal().strip())
         owner = bedrock_keys.owner_of(value.reveal_text())
         if value in held.values.values():
-            return _no("it is the leaked one itself")
+            return not_taken("it is the leaked one itself")
         if owner is None or owner.kind is not LONG:
-            return _no("it does not look like a long-term Bedrock API key (ABSK…)")
+            return not_taken("it does not look like a long-term Bedrock API key (ABSK…)")
         if owner.account != held.credential.account:
-            return _no(
+            return not_taken(
                 f"it is of account {owner.account}, the leaked one of {held.credential.account}"
             )
         check = _ending(_held(held, value), vendor).look()
         if check.alive is None:
-            summary = "The new value could not be looked at, and was not taken"
-            return Reissued(
-                Outcome(Status.UNREACHABLE, summary, check.reason, evidence=check.evidence)
-            )
+            return not_seen(check, "value")
         if not check.alive:
-            return _no("the account's list does not show it as active", check.evidence)
+            return not_taken("the account's list does not show it as active", check.evidence)
         taken = Outcome(Status.DONE, f"Took in a new value for {held.id}", evidence=check.evidence)
         return Reissued(taken, {PART: value})
 
@@ -227,21 +225,12 @@ def _held(old: Held, value: Secret) -> Held:
 
 
 def _deactivate(held: Held, why: str) -> ManualStep:
-    credential = held.credential
-    user = credential.labels.get("user", "")
-    return ManualStep(
-        id=f"deactivate-bedrock-{_short(held)}",
-        title=f"Deactivate Bedrock API key {credential.public_id}",
+    return steps.deactivate_service_credential(
+        held.credential,
+        step=f"deactivate-bedrock-{_short(held)}",
+        title=f"Deactivate Bedrock API key {held.credential.public_id}",
+        section="API keys for Amazon Bedrock",
         why=why,
-        url=steps.user_page(user or None),
-        instructions=(
-            f"Sign in to account {credential.account} with rights on IAM.",
-            "Security credentials > API keys for Amazon Bedrock > Actions > Deactivate.",
-            f"Or: aws iam list-service-specific-credentials --user-name {user}; with the id it shows:",
-            f"aws iam update-service-specific-credential --user-name {user} --service-specific-credential-id ID --status Inactive",
-            "Then: remediate resume",
-        ),
-        check="remediate asks iam:ListServiceSpecificCredentials again",
     )
 
 
@@ -264,9 +253,3 @@ def _replace(held: Held) -> ManualStep:
 
 def _short(held: Held) -> str:
     return held.credential.parts.get(PART, held.id)[:8]
-
-
-def _no(reason: str, seen: tuple[Evidence, ...] = ()) -> Reissued:
-    return Reissued(
-        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=seen)
-    )

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from remediate.model import Json, ManualStep
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
+from remediate.plugins.outcome import Check, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
+from remediate_providers.accepting import not_seen, not_taken
 from remediate_providers.aws import service_keys, steps
 from remediate_providers.aws.service_keys import CODECOMMIT, KINDS, URL
 from remediate_providers.ending import end_all
@@ -107,25 +108,22 @@ class AwsServiceProvider:
         words = re.findall(r"[^\s:;]+", value.reveal_text().strip())
         new = service_keys.login(words[0], Secret(words[1])) if len(words) == 2 else None
         if new is None:
-            return _no("it has to be NAME-at-ACCOUNT and its password, in one line")
+            return not_taken("it has to be NAME-at-ACCOUNT and its password, in one line")
         old = service_keys.of_held(held)
         if old is not None and old.password == new.password:
-            return _no("it is the leaked one itself")
+            return not_taken("it is the leaked one itself")
         if new.account != held.credential.account:
-            return _no(
+            return not_taken(
                 f"it is of account {new.account}, the leaked one of {held.credential.account}"
             )
         parts = service_keys.as_parts(held, Secret(new.name), new.password)
         if parts is None:
-            return _no("the leaked URL is not at hand, which the new one is written like")
+            return not_taken("the leaked URL is not at hand, which the new one is written like")
         check = self.confirm(Held(held.credential, parts), vendor)
         if check.alive is None:
-            summary = "The new value could not be looked at, and was not taken"
-            return Reissued(
-                Outcome(Status.UNREACHABLE, summary, check.reason, evidence=check.evidence)
-            )
+            return not_seen(check, "value")
         if not check.alive:
-            return _no("the account's list does not show it as active", check.evidence)
+            return not_taken("the account's list does not show it as active", check.evidence)
         taken = Outcome(Status.DONE, f"Took in a new value for {held.id}", evidence=check.evidence)
         return Reissued(taken, parts, new.name)
 
@@ -190,21 +188,12 @@ def _left_alone(held: Held) -> bool:
 
 
 def _deactivate(held: Held, why: str) -> ManualStep:
-    credential = held.credential
-    user = credential.labels.get("user", "")
-    return ManualStep(
-        id=f"deactivate-{held.id.replace(':', '-')}",
-        title=f"Deactivate the service-specific credential {credential.public_id}",
+    return steps.deactivate_service_credential(
+        held.credential,
+        step=f"deactivate-{held.id.replace(':', '-')}",
+        title=f"Deactivate the service-specific credential {held.credential.public_id}",
+        section=_SECTIONS,
         why=why,
-        url=steps.user_page(user or None),
-        instructions=(
-            f"Sign in to account {credential.account} with rights on IAM.",
-            f"Security credentials > {_SECTIONS} > Actions > Deactivate.",
-            f"Or: aws iam list-service-specific-credentials --user-name {user}; with the id it shows:",
-            f"aws iam update-service-specific-credential --user-name {user} --service-specific-credential-id ID --status Inactive",
-            "Then: remediate resume",
-        ),
-        check="remediate asks iam:ListServiceSpecificCredentials again",
     )
 
 
@@ -222,10 +211,4 @@ def _replace(held: Held) -> ManualStep:
         ),
         check="remediate looks that they are of the same account, active, and not the old ones",
         takes_value=True,
-    )
-
-
-def _no(reason: str, seen: tuple[Evidence, ...] = ()) -> Reissued:
-    return Reissued(
-        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=seen)
     )

@@ -13,6 +13,7 @@ from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
 from remediate_providers import making
+from remediate_providers.accepting import not_seen, not_taken
 from remediate_providers.azure.server import (
     NEEDED,
     PART,
@@ -163,9 +164,11 @@ def accept(held: Held, value: Secret, vendor: VendorContext) -> Reissued:
     """See `remediate.plugins.provider.Accepts.accept`."""
     value = Secret(value.reveal().strip())
     if value in held.values.values():
-        return _no("it is the leaked one itself")
+        return not_taken("it is the leaked one itself")
     if not is_secret(value):
-        return _no("it does not look like a secret's value (its id, a GUID, is another thing)")
+        return not_taken(
+            "it does not look like a secret's value (its id, a GUID, is another thing)"
+        )
     api = Api(vendor)
     try:
         app = whose(api, held, vendor.known)
@@ -174,11 +177,9 @@ def accept(held: Held, value: Secret, vendor: VendorContext) -> Reissued:
         return Reissued(Outcome(Status.DONE, text, data={"note": str(error)}), {PART: value})
     check = api.accepts(app, value)
     if check.alive is False:
-        return _no(f"Entra refuses it for {app.name}", check.evidence)
+        return not_taken(f"Entra refuses it for {app.name}", check.evidence)
     if check.alive is None:
-        text = "The new secret could not be looked at, and was not taken"
-        outcome = Outcome(Status.UNREACHABLE, text, reason=check.reason, evidence=check.evidence)
-        return Reissued(outcome)
+        return not_seen(check, "secret")
     done = Outcome(Status.DONE, f"Took in a new secret for {held.id}", evidence=check.evidence)
     return Reissued(done, {PART: value})
 
@@ -277,10 +278,4 @@ def step(api: Api, held: Held, what: str, why: str, name: str = "") -> ManualSte
         ),
         check="remediate asks Entra with it, where it knows the application.",
         takes_value=takes,
-    )
-
-
-def _no(reason: str, seen: tuple[Evidence, ...] = ()) -> Reissued:
-    return Reissued(
-        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=seen)
     )

@@ -15,6 +15,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
+from remediate_providers.accepting import not_taken
 from remediate_providers.command.program import Ran, given, run, taken
 
 NAME = "command"
@@ -82,17 +83,14 @@ class CommandProvider:
         value = Secret(value.reveal().strip())
         if not value or value in held.values.values():
             why = "it is empty" if not value else "it is the leaked one itself"
-            return Reissued(Outcome(Status.REFUSED, "The value was not taken", reason=why))
+            return not_taken(why)
         part = next(iter(held.credential.parts))
         if len(held.credential.parts) > 1:
             reason = "this credential has several parts, and a value is one"
-            return Reissued(Outcome(Status.REFUSED, "The value was not taken", reason=reason))
+            return not_taken(reason)
         seen = check(Held(held.credential, {part: value}), vendor, leaked=False)
         if seen.alive is False:
-            reason = "your check refuses it"
-            return Reissued(
-                Outcome(Status.REFUSED, "The value was not taken", reason, seen.evidence)
-            )
+            return not_taken("your check refuses it", seen.evidence)
         text = f"Took a new value in place of {held.id}"
         return Reissued(Outcome(Status.DONE, text, evidence=seen.evidence), {part: value})
 

@@ -10,6 +10,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
+from remediate_providers.accepting import not_seen, not_taken
 from remediate_providers.github import facts, pages
 from remediate_providers.github.probe import FIRST_PAUSE, Probe, look
 from remediate_providers.github.server import Api, Server
@@ -40,29 +41,28 @@ def accept(held: Held, value: Secret, vendor: VendorContext) -> Reissued:
     value = Secret(value.reveal().strip())
     kind = kind_of(value)
     if kind is None:
-        return _no("this is not a GitHub token: one begins with ghp_, github_pat_, gho_ or ghu_")
+        return not_taken(
+            "this is not a GitHub token: one begins with ghp_, github_pat_, gho_ or ghu_"
+        )
     if kind in (INSTALLATION, REFRESH) and kind != held.credential.kind:
-        return _no(f"this is a {kind_title(kind)}, which does not stand in for the old token")
+        return not_taken(f"this is a {kind_title(kind)}, which does not stand in for the old token")
     if value == held.values.get(PART):
-        return _no("this is the leaked token itself")
+        return not_taken("this is the leaked token itself")
     if kind == REFRESH:
         return _yes(held, value, "nothing tells whether GitHub takes a refresh token", Check(None))
     with Api(vendor) as api:
         probe = look(api, kind, value, _own(vendor), patient=True)
         if probe.check.alive is False:
-            return _no(f"{api.server.host} refuses it (401 Bad credentials)", probe.check)
-    if probe.check.alive is None:
-        return Reissued(
-            Outcome(
-                Status.UNREACHABLE,
-                "The new token could not be looked at, and was not taken",
-                reason=probe.check.reason,
-                evidence=probe.check.evidence,
+            return not_taken(
+                f"{api.server.host} refuses it (401 Bad credentials)", probe.check.evidence
             )
-        )
+    if probe.check.alive is None:
+        return not_seen(probe.check, "token")
     owner, before = facts.login(probe), vendor.known.get("owner")
     if isinstance(before, str) and before and owner != before:
-        return _no(f"it belongs to {owner}; the leaked one belonged to {before}", probe.check)
+        return not_taken(
+            f"it belongs to {owner}; the leaked one belonged to {before}", probe.check.evidence
+        )
     return _yes(held, value, _difference(probe, vendor.known), probe.check, owner)
 
 
@@ -114,15 +114,4 @@ def _yes(held: Held, value: Secret, note: str, check: Check, owner: str | None =
             data=data,
         ),
         {PART: value},
-    )
-
-
-def _no(reason: str, check: Check | None = None) -> Reissued:
-    return Reissued(
-        Outcome(
-            Status.REFUSED,
-            "The value was not taken",
-            reason=reason,
-            evidence=check.evidence if check else (),
-        )
     )

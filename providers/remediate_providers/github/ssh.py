@@ -17,6 +17,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
+from remediate_providers.accepting import not_taken
 from remediate_providers.github import responder, ssh_keys
 from remediate_providers.github.server import Server
 from remediate_providers.github.ssh_keys import USER, Keys, Looked, Registered
@@ -133,7 +134,7 @@ class GitHubSshProvider:
         elif fresh == ssh_keys.name_of(held) or value in held.values.values():
             why = "it is the leaked one itself"
         if why:
-            return Reissued(Outcome(Status.REFUSED, "The value was not taken", reason=why))
+            return not_taken(why)
         return _taken(held, value, f"Took in a new key for {held.id}")
 
     def confirm(self, new: Held, vendor: VendorContext) -> Check:

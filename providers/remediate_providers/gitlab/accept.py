@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Check, Evidence, Outcome, Status
+from remediate.plugins.outcome import Check, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
+from remediate_providers.accepting import not_seen, not_taken
 from remediate_providers.gitlab.facts import describe
 from remediate_providers.gitlab.probe import look
 from remediate_providers.gitlab.server import Api
@@ -21,9 +22,9 @@ def accept(held: Held, value: Secret, vendor: VendorContext) -> Reissued:
     value = Secret(value.reveal().strip())
     kind = held.credential.kind
     if value == token_of(held):
-        return _no("it is the leaked token itself")
+        return not_taken("it is the leaked token itself")
     if kind_of(value) != kind:
-        return _no(f"it does not look like a {title(kind)}")
+        return not_taken(f"it does not look like a {title(kind)}")
     if kind not in (ACCESS, RUNNER):
         return Reissued(
             Outcome(Status.DONE, f"Took in a new value for {held.id}; GitLab was not asked"),
@@ -32,20 +33,13 @@ def accept(held: Held, value: Secret, vendor: VendorContext) -> Reissued:
     with Api(vendor) as api:
         probe = look(api, kind, value, leaked=False)
     if probe.check.alive is False:
-        return _no("GitLab refuses it", probe.check.evidence)
+        return not_taken("GitLab refuses it", probe.check.evidence)
     if probe.check.alive is None:
-        return Reissued(
-            Outcome(
-                Status.UNREACHABLE,
-                "The new token could not be looked at, and was not taken",
-                reason=probe.check.reason,
-                evidence=probe.check.evidence,
-            )
-        )
+        return not_seen(probe.check, "token")
     new = Held(held.credential, {PART: value})
     owner, before = text_of(describe(new, vendor).known, "owner"), text_of(vendor.known, "owner")
     if kind == ACCESS and owner and before and owner != before and not _bots(owner, before):
-        return _no(f"it is of {owner}, and the leaked one of {before}", probe.check.evidence)
+        return not_taken(f"it is of {owner}, and the leaked one of {before}", probe.check.evidence)
     return Reissued(
         Outcome(Status.DONE, f"Took in a new token for {held.id}", evidence=probe.check.evidence),
         {PART: value},
@@ -73,9 +67,3 @@ def _bots(one: str, other: str) -> bool:
     """Whether both are bots of the same project or group: each of its tokens has a bot of its own."""
     home = one.partition("_bot")[0]
     return home.startswith(("project_", "group_")) and other.partition("_bot")[0] == home
-
-
-def _no(reason: str, evidence: tuple[Evidence, ...] = ()) -> Reissued:
-    return Reissued(
-        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=evidence)
-    )

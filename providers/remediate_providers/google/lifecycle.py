@@ -19,6 +19,7 @@ from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
 from remediate_providers import making
+from remediate_providers.accepting import not_seen, not_taken
 from remediate_providers.ending import Asked
 from remediate_providers.google.keys import (
     FILE,
@@ -204,19 +205,17 @@ def accept(held: Held, value: Secret, vendor: VendorContext) -> Reissued:
     value = Secret(value.reveal().strip())
     account, old, data = account_of(value), account_in(held.credential), file_of(value)
     if value in held.values.values() or (account and old and account.key_id == old.key_id):
-        return _no("it is the leaked key itself")
+        return not_taken("it is the leaked key itself")
     if account is None or data is None:
-        return _no("it is no service account's key file (JSON, as the console hands it out)")
+        return not_taken("it is no service account's key file (JSON, as the console hands it out)")
     if old is not None and account.email != old.email:
-        return _no(f"it is of {account.email}, and the leaked one of {old.email}")
+        return not_taken(f"it is of {account.email}, and the leaked one of {old.email}")
     pem = str(data["private_key"])
     check = Api(vendor).accepts(pem.encode(), account)
     if check.alive is False:
-        return _no("Google refuses it", check.evidence)
+        return not_taken("Google refuses it", check.evidence)
     if check.alive is None:
-        text = "The new key could not be looked at, and was not taken"
-        outcome = Outcome(Status.UNREACHABLE, text, reason=check.reason, evidence=check.evidence)
-        return Reissued(outcome)
+        return not_seen(check, "key")
     values = {FILE: value} | ({KEY: Secret(pem)} if KEY in held.credential.parts else {})
     done = Outcome(Status.DONE, f"Took in a new key for {held.id}", evidence=check.evidence)
     return Reissued(done, values, public_id=account.key_id)
@@ -330,10 +329,4 @@ def step(api: Api, held: Held, what: str, why: str) -> ManualStep:
         ),
         check="remediate asks Google for a token with it.",
         takes_value=takes,
-    )
-
-
-def _no(reason: str, seen: tuple[Evidence, ...] = ()) -> Reissued:
-    return Reissued(
-        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=seen)
     )

@@ -8,10 +8,11 @@ from dataclasses import replace
 from remediate.model import Json
 from remediate.plugins.by_hand import MadeByHand
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
+from remediate.plugins.outcome import Check, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
+from remediate_providers.accepting import not_seen, not_taken
 from remediate_providers.ending import end_all
 from remediate_providers.rest import NO_VALUE, own_token, text_of
 from remediate_providers.slack import evidence, rotation, steps, tokens
@@ -79,27 +80,20 @@ class SlackProvider(MadeByHand):
         value = Secret(value.reveal().strip())
         kind = held.credential.kind
         if value in held.values.values():
-            return _no("it is the leaked one itself")
+            return not_taken("it is the leaked one itself")
         if tokens.kind_of(value) != kind:
-            return _no(f"it does not look like a {tokens.title(kind)}")
+            return not_taken(f"it does not look like a {tokens.title(kind)}")
         if value.reveal().startswith(b"xoxe-"):
             text = f"Took in a new value for {held.id}; nothing tells whether Slack takes a refresh token"
             return Reissued(Outcome(Status.DONE, text), {tokens.PART: value})
         probe = look(Api(vendor), kind, value)
         if probe.check.alive is False or probe.doubtful:
-            return _no("Slack refuses it", probe.check.evidence)
+            return not_taken("Slack refuses it", probe.check.evidence)
         if probe.check.alive is None and not _unaskable(value):
-            return Reissued(
-                Outcome(
-                    Status.UNREACHABLE,
-                    "The new value could not be looked at, and was not taken",
-                    reason=probe.check.reason,
-                    evidence=probe.check.evidence,
-                )
-            )
+            return not_seen(probe.check, "value")
         team, before = text_of(probe.data, "team_id"), text_of(vendor.known, "team_id")
         if team and before and team != before:
-            return _no(f"it is of workspace {team}, and the leaked one of {before}")
+            return not_taken(f"it is of workspace {team}, and the leaked one of {before}")
         return Reissued(
             Outcome(
                 Status.DONE, f"Took in a new value for {held.id}", evidence=probe.check.evidence
@@ -142,9 +136,3 @@ class SlackProvider(MadeByHand):
 def _unaskable(value: Secret) -> bool:
     """Whether it is a workflow's address, which can't be asked without setting it off."""
     return tokens.kind_of(value) == tokens.WEBHOOK and tokens.hook_path(value) is None
-
-
-def _no(reason: str, seen: tuple[Evidence, ...] = ()) -> Reissued:
-    return Reissued(
-        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=seen)
-    )

@@ -18,6 +18,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
+from remediate_providers.accepting import not_taken
 from remediate_providers.table import renew, revoke
 from remediate_providers.table.asking import ACCEPTED_BY, Line, dig, own_values
 from remediate_providers.table.pem import identity, locked, ssh_fingerprint, unreadable
@@ -149,14 +150,14 @@ class TableProvider:
         row = BY_KIND[held.credential.kind]
         value = _trimmed(value)
         if not value:
-            return _no("it is empty")
+            return not_taken("it is empty")
         if value in held.values.values() or _same_key(held, value):
-            return _no("it is the leaked one itself")
+            return not_taken("it is the leaked one itself")
         other = row_of(value)
         if other is not None and other.vendor != row.vendor:
-            return _no(f"it has the shape of another kind: {other.title}")
+            return not_taken(f"it has the shape of another kind: {other.title}")
         if row is PRIVATE_KEY and other is not PRIVATE_KEY:
-            return _no("it is not a private key: one begins with -----BEGIN")
+            return not_taken("it is not a private key: one begins with -----BEGIN")
         note = "" if other is not None else "its shape is not one that this kind had before"
         summary = f"Took in a new value for {held.id}"
         looked = Check(None, reason="its vendor was not asked")
@@ -164,7 +165,7 @@ class TableProvider:
             with Line(other.calls, _as_new(held, value), _own(vendor)) as line:
                 looked = line.look().check
         if looked.alive is False:
-            return _no("its vendor refuses it", looked.evidence)
+            return not_taken("its vendor refuses it", looked.evidence)
         told = "its vendor accepts it" if looked.alive else looked.reason
         return Reissued(
             Outcome(
@@ -337,9 +338,3 @@ def _claims(value: Secret) -> dict[str, str]:
         except (ValueError, OverflowError, OSError):
             return labels
     return labels
-
-
-def _no(reason: str, evidence: Sequence[Evidence] = ()) -> Reissued:
-    return Reissued(
-        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=tuple(evidence))
-    )

@@ -17,6 +17,7 @@ from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
 from remediate_providers import making
+from remediate_providers.accepting import not_seen, not_taken
 from remediate_providers.ending import Asked
 from remediate_providers.making import Made
 from remediate_providers.rest import (
@@ -109,26 +110,19 @@ def accept(held: Held, value: Secret, vendor: VendorContext) -> Reissued:
     """See `remediate.plugins.provider.Accepts.accept`."""
     value = Secret(value.reveal().strip())
     if value in held.values.values():
-        return _no("it is the leaked one itself")
+        return not_taken("it is the leaked one itself")
     if not is_token(value):
-        return _no("it does not look like a Vercel token (vcp_…)")
+        return not_taken("it does not look like a Vercel token (vcp_…)")
     api = Api(vendor)
     probe = look(api, value, leaked=False)
     if probe.check.alive is False:
-        return _no("Vercel refuses it", probe.check.evidence)
+        return not_taken("Vercel refuses it", probe.check.evidence)
     if probe.check.alive is None:
-        return Reissued(
-            Outcome(
-                Status.UNREACHABLE,
-                "The new token could not be looked at, and was not taken",
-                reason=probe.check.reason,
-                evidence=probe.check.evidence,
-            )
-        )
+        return not_seen(probe.check, "token")
     user, _why = whose(api, value)
     owner, before_ = text_of(user, "id"), text_of(vendor.known, "user_id")
     if owner and before_ and owner != before_:
-        return _no(
+        return not_taken(
             f"it is of {text_of(user, 'username')}, and the leaked one of {vendor.known.get('owner')}"
         )
     return Reissued(
@@ -260,10 +254,4 @@ def _step(api: Api, held: Held, what: str, title: str, why: str, *click: str) ->
         instructions=(*(click or ("Find it in the list > … > Delete.",)), last),
         check="remediate asks Vercel with it.",
         takes_value=takes,
-    )
-
-
-def _no(reason: str, seen: tuple[Evidence, ...] = ()) -> Reissued:
-    return Reissued(
-        Outcome(Status.REFUSED, "The value was not taken", reason=reason, evidence=seen)
     )
