@@ -62,8 +62,10 @@ def look_into(
     setup = _setup(directory, reader, hashed=hashed)
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     lock = Lock()
-    children = [_Child(setup, shares, lock, answers) for _ in range(processes)]
+    children: list[_Child] = []
     try:
+        for _ in range(processes):
+            children.append(_Child(setup, shares, lock, answers))  # noqa: PERF401 (each is ended below)
         _gather(answers, children, len(oids), seen, progress)
     finally:
         for each in children:
