@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -275,3 +277,39 @@ def test_a_gc_that_comes_in_between_brings_nothing_back(busy: Any, tidying: Any)
     assert not set(busy.rehearsal.doomed) & _ids(busy.lab)
     assert before <= _ids(busy.lab)
     busy.lab.git("fsck", "--full", "--strict")
+
+
+def test_a_servers_list_of_packs_names_none_that_a_killed_purge_took_away(
+    busy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who fetches over plain http asks for what it names. No pack is left to rewrite the second time."""
+    busy.lab.git("update-server-info")
+    apply(busy.repo, busy.rehearsal, busy.needles)
+    packed = busy.repo.objects_dir / "pack"
+    list_of_packs = busy.repo.objects_dir / "info" / "packs"
+
+    def named() -> set[str]:
+        return {line.split()[1] for line in list_of_packs.read_text().splitlines() if line}
+
+    def there() -> set[str]:
+        return {path.name for path in packed.glob("*.pack")}
+
+    assert named() == there()
+    git = tmp_path / "killing" / "git"
+    git.parent.mkdir()
+    dies = 'case "$*" in *update-server-info*) kill -9 $PPID; exit 1;; esac'
+    git.write_text(f'#!/bin/sh\n{dies}\nexec {shutil.which("git")} "$@"\n')
+    git.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{git.parent}{os.pathsep}{os.environ['PATH']}")
+        child = os.fork()
+        if child == 0:
+            try:
+                purge(busy.repo, busy.rehearsal)
+            finally:
+                os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    assert named() - there(), "it was killed too early"
+    assert purge(busy.repo, busy.rehearsal).packs_rewritten == 0
+    assert named() == there()
