@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -364,18 +365,49 @@ def test_an_error_that_names_the_value_is_told_without_it(
     assert watched.canary.hits == []
 
 
-def test_what_is_typed_at_a_shell_in_a_terminal_stays_out_of_both(watched: Watched) -> None:
-    """bash's history and tmux's whole scroll-back, of a value that is asked for and not echoed."""
-    if shutil.which("tmux") is None:
-        pytest.skip("needs tmux")
+@dataclass(frozen=True)
+class Shell:
+    """One that people type at, without this machine's settings, and the file of its history."""
+
+    command: str
+    history: str
+    """Below HOME."""
+    prompt: str
+    """What makes the prompt ``READY``, and does not itself say so."""
+
+
+SHELLS = {
+    "bash": Shell("bash --noprofile --norc -i", ".bash_history", "PS1=RE''ADY\\ "),
+    "zsh": Shell("zsh -d -i", ".zsh_history", "PS1=RE''ADY\\ "),
+    "fish": Shell(
+        "fish -i",
+        ".local/share/fish/fish_history",
+        "function fish_prompt; echo -n RE''ADY\\ ; end",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_what_is_typed_at_a_shell_in_a_terminal_stays_out_of_both(
+    watched: Watched, name: str
+) -> None:
+    """The shell's history and tmux's whole scroll-back, of a value that is asked for and not echoed."""
+    for program in ("tmux", name):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}")
+    shell = SHELLS[name]
     world = watched.world
     world.truths[0].running.state.managed = False  # type: ignore[attr-defined]
     done = world.command(*world.arguments())
     (step,) = [s for s in done.finished["manual"] if s["takes_value"]]
-    history = world.folder / "home" / ".bash_history"
+    history = world.folder / "home" / shell.history
     socket = str(world.folder / "tmp" / "tmux")
-    environment = {**world.environment, **watched._hooks(), "HISTFILE": str(history)}
+    environment = {**world.environment, **watched._hooks(), "SHELL": "/bin/sh"}
     environment |= {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    # fish has its own place. zsh keeps nothing unless it is told how much, and nothing with -f; without
+    # this file it asks a new user what to do.
+    (world.folder / "home" / ".zshrc").touch()
+    environment |= {"HISTFILE": str(history), "HISTSIZE": "1000", "SAVEHIST": "1000"}
     settings = world.folder / "tmux.conf"
     settings.write_text("set -g history-limit 50000\n")
 
@@ -394,9 +426,9 @@ def test_what_is_typed_at_a_shell_in_a_terminal_stays_out_of_both(watched: Watch
 
     flags = " ".join(a for a in world.flags() if a not in ("--json", "--yes"))
     size = ["-x", "200", "-y", "30"]
-    tmux("new-session", "-d", "-s", "it", *size, "bash --noprofile --norc -i")
+    tmux("new-session", "-d", "-s", "it", *size, shell.command)
     try:
-        tmux("send-keys", "-t", "it", "-l", "PS1=RE''ADY\\ ")
+        tmux("send-keys", "-t", "it", "-l", shell.prompt)
         tmux("send-keys", "-t", "it", "Enter")
         until("READY")
         line = f"{sys.executable} -m remediate resume {flags} --yes --verbose --value {step['id']}"
@@ -408,7 +440,7 @@ def test_what_is_typed_at_a_shell_in_a_terminal_stays_out_of_both(watched: Watch
         shown = until("READY", 2)
         tmux("send-keys", "-t", "it", "exit", "Enter")
         for _ in range(100):
-            if history.exists():
+            if history.exists() and "remediate resume" in history.read_text():
                 break
             time.sleep(0.1)
     finally:
