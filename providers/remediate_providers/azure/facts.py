@@ -1,22 +1,23 @@
-"""Which application a secret is of and what it may do; who signed in with it, and what else was added since."""
+"""Which application a secret is of and what it may do; who signed in with it, and what that changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from remediate.clock import parse
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Facts
 from remediate.plugins.provider import Held
-from remediate_providers.azure.server import Api, application_path, whose
-from remediate_providers.making import MARK
+from remediate_providers.azure import access, roles
+from remediate_providers.azure.server import Api, whose
 from remediate_providers.rest import TroubleError, objects, segment, text_of
 
 SIGN_INS = "/auditLogs/signIns"
 AUDITS = "/auditLogs/directoryAudits"
-_NEED_LOGS = "AuditLog.Read.All, and a tenant with Entra ID P1 or P2"
+NO_LICENCE = "premium license"
+"""What Graph says where a tenant keeps no log for want of one."""
+NEED_LOGS = "AuditLog.Read.All, and a tenant with Entra ID P1 or P2"
 
 
 def describe(held: Held, vendor: VendorContext) -> Facts:
@@ -40,35 +41,13 @@ def describe(held: Held, vendor: VendorContext) -> Facts:
     unknown = {"last_used": "Entra tells of the application's sign-ins, and of no secret's"}
     seen = [api.seen("GET /applications", "one secret fits")]
     _rights(api, app.app_id, known, unknown, seen)
+    access.of(api, app, known, unknown, seen)
     return Facts({k: v for k, v in known.items() if v is not None}, unknown, tuple(seen))
-
-
-def triage(held: Held, since: str | None, vendor: VendorContext) -> Facts:
-    """See `remediate.plugins.provider.Triages.triage`: secrets and certificates added to it since."""
-    api = Api(vendor)
-    select = {"$select": "id,passwordCredentials,keyCredentials"}
-    try:
-        data = api.get(application_path(whose(api, held, vendor.known)), select)
-    except TroubleError as error:
-        return Facts({"footholds": []}, {"footholds": str(error)})
-    own = text_of(vendor.known, "key_id")
-    footholds: list[dict[str, Json]] = [
-        {"what": what, "id": text_of(one, "keyId"), "at": at, "why": "it was added after the leak"}
-        for field, what in (("passwordCredentials", "secret"), ("keyCredentials", "certificate"))
-        for one in objects(data.get(field))
-        if since is not None
-        and _after(at := text_of(one, "startDateTime"), since)
-        and text_of(one, "keyId") != own
-        and not (text_of(one, "displayName") or "").startswith(MARK)
-    ]
-    unknown = {} if since is not None else {"footholds": "since when it was out is not known"}
-    return Facts({"footholds": footholds}, unknown, (api.seen("GET /applications/{id}", "200"),))
 
 
 def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
     """See `remediate.plugins.provider.Investigates.investigate`: sign-ins as the application, changes by it."""
     unknown = {
-        "secret": "Entra's logs name the application, and seldom which of its secrets was used",
         "retention": "no evidence kept beyond 30 days (7 without a licence), unless it is exported",
     }
     api = Api(vendor)
@@ -84,7 +63,11 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
     }
     # The logs of v1.0 hold people's sign-ins alone: an application's would be none, and look like peace.
     events = _logged(api, SIGN_INS, query, "sign_ins", unknown, seen, beta=True)
-    told = [_sign_in(one, since) for one in events]
+    told = [_sign_in(one, since, app.key_id or text_of(vendor.known, "key_id")) for one in events]
+    if not all(one["key_id"] for one in told):
+        unknown["credential"] = (
+            "not every sign-in tells which of the application's secrets was used"
+        )
     after = f" and activityDateTime ge {since}" if since else ""
     query = {"$filter": f"initiatedBy/app/appId eq '{app.app_id}'{after}", "$top": "200"}
     told += [_change(one) for one in _logged(api, AUDITS, query, "changes", unknown, seen)]
@@ -105,11 +88,12 @@ def _rights(
         known["scopes"] = sorted(_role(api, one) for one in objects(data.get("value")))
         seen.append(api.seen("GET /servicePrincipals/{id}/appRoleAssignments", "200"))
     except TroubleError as error:
-        unknown["scopes"] = unknown["directory_roles"] = str(error)
+        unknown |= dict.fromkeys(("scopes", "directory_roles", "azure_roles"), str(error))
         return
     if text_of(data, "@odata.nextLink"):
         unknown["scopes_beyond"] = "only the first 100 were read"
-    unknown["subscriptions"] = "rights in Azure subscriptions (RBAC) are not looked at"
+    known["principal_id"] = id_
+    roles.of(api, id_, known, unknown, seen)
     try:
         groups = api.get(f"/servicePrincipals/{id_}/transitiveMemberOf", {"$top": "100"})
     except TroubleError as error:
@@ -153,9 +137,10 @@ def _logged(
     beta: bool = False,
 ) -> list[Mapping[str, Any]]:
     try:
-        data = api.get(path, query, beta=beta)
+        data = api.get(path, query, needed="AuditLog.Read.All", beta=beta)
     except TroubleError as error:
-        unknown[name] = f"no evidence to be had: {error} (needed: {_NEED_LOGS})"
+        kept = "no evidence kept" if NO_LICENCE in str(error) else "no evidence to be had"
+        unknown[name] = f"{kept}: {error} (needed: {NEED_LOGS})"
         return []
     found = objects(data.get("value"))
     seen.append(api.seen(f"GET {path}", f"{len(found)} found"))
@@ -164,17 +149,22 @@ def _logged(
     return found
 
 
-def _sign_in(one: Mapping[str, Any], since: str | None) -> dict[str, Json]:
+def _sign_in(one: Mapping[str, Any], since: str | None, leaked: str | None) -> dict[str, Json]:
+    """*leaked*: the keyId of the secret that leaked. A sign-in with another one was not its thief's."""
     status = one.get("status")
     failed = isinstance(status, dict) and status.get("errorCode") not in (0, None)
+    key = text_of(one, "servicePrincipalCredentialKeyId")
+    other = key is not None and leaked is not None and key != leaked
     told: dict[str, Json] = {
         "at": text_of(one, "createdDateTime"),
         "what": "sign-in refused" if failed else "sign-in",
         "who": text_of(one, "servicePrincipalName") or text_of(one, "appDisplayName"),
         "from": text_of(one, "ipAddress"),
-        "suspicious": not failed and since is not None,
-        "key_id": text_of(one, "servicePrincipalCredentialKeyId"),
+        "suspicious": not failed and not other and since is not None,
+        "key_id": key,
     }
+    if other:
+        return told | {"note": "with another credential of the application"}
     return told | ({"why": "it signed in while it was out"} if told["suspicious"] else {})
 
 
@@ -188,11 +178,3 @@ def _change(one: Mapping[str, Any]) -> dict[str, Json]:
         "why": "the application changed the directory",
         "id": text_of(one, "id"),
     }
-
-
-def _after(moment: str | None, since: str) -> bool:
-    """Whether it is not before *since*; what can't be told counts."""
-    try:
-        return moment is None or parse(moment) >= parse(since)
-    except (ValueError, TypeError):
-        return True

@@ -17,7 +17,9 @@ from remediate.clock import rfc3339
 from remediate.model import ManualStep
 from remediate.plugins.local import Planted
 from remediate.secret import Secret
-from remediate_providers.azure.server import PART, PROVIDER
+from remediate_providers.azure.local_management import PRINCIPAL, Management
+from remediate_providers.azure.roles import MANAGEMENT
+from remediate_providers.azure.server import GRAPH, PART, PROVIDER
 from remediate_providers.loopback import Fault, Loopback, Reply, Request
 
 TENANT = "acme.onmicrosoft.com"
@@ -65,6 +67,9 @@ class Application:
     app_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     passwords: list[Password] = field(default_factory=list)
     removed: list[Password] = field(default_factory=list)
+    owners: list[dict[str, Any]] = field(default_factory=list)
+    federated: list[dict[str, Any]] = field(default_factory=list)
+    """Of neither does Graph tell since when."""
 
     def add(
         self, name: str = "", *, hint: str = "", age: int = 0, ends: datetime | None = None
@@ -90,12 +95,17 @@ class State:
     lag: float
     lock: threading.RLock = field(default_factory=threading.RLock)
     applications: list[Application] = field(default_factory=list)
-    tokens: dict[Secret, Application] = field(default_factory=dict)
-    """Access tokens; they outlive the secret that made them."""
+    tokens: dict[Secret, tuple[Application, str]] = field(default_factory=dict)
+    """Access tokens, each for one service alone; they outlive the secret that made them."""
+    management: Management = field(default_factory=Management)
+    at_principal: list[dict[str, Any]] = field(default_factory=list)
+    """Secrets of the shop's service principal itself, which its application does not list."""
     member_of: list[dict[str, Any]] = field(default_factory=list)
     """Directory roles and groups of the shop's service principal."""
     sign_ins: list[dict[str, Any]] | None = None
     """None: the tenant has no licence for them."""
+    audits: list[dict[str, Any]] | None = field(default_factory=list)
+    """What was changed in the directory; None: not for this responder."""
 
 
 class LocalAzure:
@@ -120,7 +130,8 @@ class RunningAzure:
         self.state = state
         self.responder = Application("incident response")
         self.shop = Application("shop backend")
-        state.applications += [Application("wiki"), self.responder, self.shop]
+        self.wiki = Application("wiki")
+        state.applications += [self.wiki, self.responder, self.shop]
         self._own = self.responder.add("responder")
         self.shop.add("another one", age=20)
         self._server = Loopback(self._answer, "Microsoft-HTTPAPI/2.0")
@@ -140,10 +151,17 @@ class RunningAzure:
         return {
             "AZURE_GRAPH_URL": self.url,
             "AZURE_AUTHORITY_HOST": self.url,
+            "AZURE_MANAGEMENT_URL": f"{self.url}/arm",
             "AZURE_TENANT_ID": TENANT,
             "AZURE_CLIENT_ID": self.responder.app_id,
             "AZURE_CLIENT_SECRET": self._own.value.reveal_text(),
         }
+
+    def token(self, service: str) -> Secret:
+        """The responder's token for *service*, as Azure's command line prints one."""
+        made = Secret(f"eyJ.{secrets.token_urlsafe(40)}")
+        self.state.tokens[made] = (self.responder, service)
+        return made
 
     def leak(self, hint: str = "") -> Password:
         """A secret that leaks."""
@@ -207,9 +225,11 @@ class RunningAzure:
             if request.path == f"/{TENANT}/oauth2/v2.0/token":
                 return self._token(request.form())
             bearer = request.headers.get("Authorization", "").partition(" ")[2]
-            if self.state.tokens.get(Secret(bearer)) is not self.responder:
+            arm = request.path.startswith("/arm/")
+            service = MANAGEMENT if arm else GRAPH
+            if self.state.tokens.get(Secret(bearer)) != (self.responder, service):
                 return _error(401, "InvalidAuthenticationToken", "Access token is empty or wrong.")
-            return self._graph(request)
+            return self.state.management.answer(request) if arm else self._graph(request)
 
     def _token(self, form: Mapping[str, str]) -> Reply:
         app = next((a for a in self.state.applications if a.app_id == form.get("client_id")), None)
@@ -218,7 +238,7 @@ class RunningAzure:
         if not self._works(app, Secret(form.get("client_secret", ""))):
             return _login_error(401, "invalid_client", 7000215)
         token = Secret(f"eyJ.{secrets.token_urlsafe(40)}")
-        self.state.tokens[token] = app
+        self.state.tokens[token] = (app, form.get("scope", "").removesuffix("/.default"))
         data = {"token_type": "Bearer", "expires_in": 3599, "access_token": token.reveal_text()}
         return Reply(200, data)
 
@@ -227,28 +247,34 @@ class RunningAzure:
         path = request.path.removeprefix("/v1.0").removeprefix("/beta")
         if path == "/applications":
             return self._list(request)
-        if path in ("/auditLogs/signIns", "/auditLogs/directoryAudits"):
+        if path == "/auditLogs/signIns":
             if self.state.sign_ins is None:
                 said = "Neither tenant is B2C or tenant doesn't have premium license"
                 return _error(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", said)
             # v1.0 has people's sign-ins alone.
-            told = self.state.sign_ins if path.endswith("signIns") and beta else []
-            return Reply(200, {"value": told})
+            return Reply(200, {"value": self.state.sign_ins if beta else []})
+        if path == "/auditLogs/directoryAudits":
+            return self._audits(request.first("$filter"))
         if re.fullmatch(r"/servicePrincipals\(appId='[^']+'\)", path):
-            return Reply(200, {"id": "5f0c"})
-        if path == "/servicePrincipals/5f0c/appRoleAssignments":
+            added = {"passwordCredentials": self.state.at_principal, "keyCredentials": []}
+            return Reply(200, {"id": PRINCIPAL, **added})
+        if path == f"/servicePrincipals/{PRINCIPAL}/appRoleAssignments":
             role = {"resourceDisplayName": "Microsoft Graph", "appRoleId": "9a5d"}
             return Reply(200, {"value": [{**role, "resourceId": "77aa"}]})
         if path == "/servicePrincipals/77aa":
             return Reply(200, {"appRoles": [{"id": "9a5d", "value": "Mail.Read"}]})
-        if path == "/servicePrincipals/5f0c/transitiveMemberOf":
+        if path == f"/servicePrincipals/{PRINCIPAL}/transitiveMemberOf":
             return Reply(200, {"value": self.state.member_of})
-        found = re.fullmatch(r"/applications/([^/]+)(?:/(addPassword|removePassword))?", path)
+        found = re.fullmatch(r"/applications/([^/]+)(?:/([A-Za-z]+))?", path)
         app = next((a for a in self.state.applications if found and a.id == found[1]), None)
         if found is None or app is None:
             return _error(404, "Request_ResourceNotFound", "Resource does not exist.")
         if found[2] is None:
             return Reply(200, app.shown())
+        if found[2] in ("owners", "federatedIdentityCredentials"):
+            return Reply(200, {"value": app.owners if found[2] == "owners" else app.federated})
+        if found[2] not in ("addPassword", "removePassword"):
+            return _error(400, "BadRequest", "Resource not found for the segment.")
         data = request.json()
         return self._change(app, found[2], data if isinstance(data, dict) else {})
 
@@ -266,6 +292,24 @@ class RunningAzure:
             return _error(400, "Request_BadRequest", "No password credential found with keyId.")
         self._remove(app, one)
         return Reply(204)
+
+    def _audits(self, wanted: str) -> Reply:
+        """Those that fit: by who did it, by target (which an owner's entry does not name), or by activity."""
+        if self.state.audits is None:
+            return _error(403, "Authorization_RequestDenied", "Insufficient privileges.")
+        by = re.search(r"initiatedBy/app/appId eq '([^']+)'", wanted)
+        target = re.search(r"t/id eq '([^']+)'", wanted)
+        activity = re.search(r"activityDisplayName(?:, '| eq ')([^']+)'", wanted)
+
+        def fits(one: Mapping[str, Any]) -> bool:
+            if by:
+                app = one.get("initiatedBy", {}).get("app") or {}
+                return bool(app.get("appId") == by[1])
+            if target:
+                return any(t["id"] == target[1] for t in one["targetResources"])
+            return bool(activity and one["activityDisplayName"].startswith(activity[1]))
+
+        return Reply(200, {"value": [one for one in self.state.audits if fits(one)]})
 
     def _list(self, request: Request) -> Reply:
         at = int(request.first("$skiptoken") or 0)

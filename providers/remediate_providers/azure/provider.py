@@ -11,7 +11,7 @@ from remediate.plugins.outcome import Check, Facts, Outcome
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
-from remediate_providers.azure import facts, secrets, server
+from remediate_providers.azure import facts, footholds, roles, secrets, server
 from remediate_providers.ending import end_all
 
 
@@ -63,8 +63,8 @@ class AzureProvider:
         return secrets.check(new, vendor, leaked=False)
 
     def triage(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
-        """Secrets and certificates that were added to it since."""
-        return facts.triage(held, since, vendor)
+        """Secrets, certificates, owners and more that were added to it since."""
+        return footholds.triage(held, since, vendor)
 
     def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
         """Sign-ins as the application, and what it changed."""
@@ -79,11 +79,12 @@ class AzureProvider:
                     "Application.ReadWrite.OwnedBy for applications that yours owns, else Application.ReadWrite.All",
                 ),
                 ("see what was done with one", "AuditLog.Read.All"),
+                ("see its roles in Azure", f"{roles.NEEDED} on the subscriptions"),
             )
             if self.responder_values(vendor)
             else None
         )
 
     def responder_values(self, vendor: VendorContext) -> Sequence[Secret]:
-        """``AZURE_CLIENT_SECRET``, ``AZURE_ACCESS_TOKEN``."""
+        """``AZURE_CLIENT_SECRET``, ``AZURE_ACCESS_TOKEN``, ``AZURE_MANAGEMENT_TOKEN``."""
         return server.own_values(vendor.environment)

@@ -2,7 +2,8 @@
 
 As Azure's own libraries do by environment (``EnvironmentCredential``): ``AZURE_TENANT_ID``, ``AZURE_CLIENT_ID``,
 ``AZURE_CLIENT_SECRET``; or a token for Graph in ``AZURE_ACCESS_TOKEN``, as ``az account get-access-token --resource-type
-ms-graph`` prints one. Calls: https://learn.microsoft.com/graph/api/application-addpassword
+ms-graph`` prints one. A token is for one of Azure's services alone: that of `remediate_providers.azure.roles` is another.
+Calls: https://learn.microsoft.com/graph/api/application-addpassword
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ class Api(Rest):
         graph = base_url(environment, "AZURE_GRAPH_URL", GRAPH)
         super().__init__(vendor, Site(f"{graph}/v1.0"))
         self._beta = f"{graph}/beta"
+        self._graph = audience(graph, GRAPH)
         # Azure's own name for it is a host alone, or an address.
         host = environment.get("AZURE_AUTHORITY_HOST", "").strip()
         given = {"AZURE_AUTHORITY_HOST": host if "://" in host or not host else f"https://{host}"}
@@ -106,30 +108,38 @@ class Api(Rest):
     def own(self) -> Secret:
         """The responder's token for Graph, signed in for once. Raises `TroubleError`."""
         if self._token is None:
-            environment = self.vendor.environment
-            client = environment.get("AZURE_CLIENT_ID", "").strip()
-            secret = own_token(environment, "AZURE_CLIENT_SECRET")
-            if not (client and secret and self.tenant):
-                raise TroubleError(f"you are not signed in: {HOW}", Status.MANUAL)
-            answer = self._sign_in(self.tenant, client, secret, patient=True)
-            token = text_of(mapping(answer), "access_token")
-            if answer.status != 200 or token is None:
-                raise TroubleError(
-                    f"signing in with AZURE_CLIENT_ID failed: {self.refusal(answer)}",
-                    Status.UNREACHABLE
-                    if answer.status >= 500 or answer.limited
-                    else Status.REFUSED,
-                )
-            self._token = Secret(token)
+            self._token = self.token_for(self._graph, HOW)
         return self._token
 
-    def _sign_in(self, tenant: str, client: str, secret: Secret, *, patient: bool) -> Answer:
+    def token_for(self, service: str, how: str) -> Secret:
+        """A token of the responder's own application for *service*, its https address. Raises `TroubleError`.
+
+        *how*: what a person sets, where no application is.
+        """
+        environment = self.vendor.environment
+        client = environment.get("AZURE_CLIENT_ID", "").strip()
+        secret = own_token(environment, "AZURE_CLIENT_SECRET")
+        if not (client and secret and self.tenant):
+            raise TroubleError(f"you are not signed in: {how}", Status.MANUAL)
+        answer = self._sign_in(self.tenant, client, secret, service, patient=True)
+        token = text_of(mapping(answer), "access_token")
+        if answer.status != 200 or token is None:
+            down = answer.status >= 500 or answer.limited or answer.status == 200
+            raise TroubleError(
+                f"signing in with AZURE_CLIENT_ID failed: {self.refusal(answer)}",
+                Status.UNREACHABLE if down else Status.REFUSED,
+            )
+        return Secret(token)
+
+    def _sign_in(
+        self, tenant: str, client: str, secret: Secret, service: str, *, patient: bool
+    ) -> Answer:
         """Raises `TroubleError` where nobody answers. Asking for a token has no effect."""
         form = {
             "grant_type": "client_credentials",
             "client_id": client,
             "client_secret": secret.reveal_text(),
-            "scope": f"{GRAPH}/.default",
+            "scope": f"{service}/.default",
         }
         path = f"/{segment(tenant)}/oauth2/v2.0/token"
         try:
@@ -144,7 +154,7 @@ class Api(Rest):
         if not app.tenant:
             return Check(None, reason="which tenant it is of is not known: set AZURE_TENANT_ID")
         try:
-            answer = self._sign_in(app.tenant, app.app_id, secret, patient=patient)
+            answer = self._sign_in(app.tenant, app.app_id, secret, self._graph, patient=patient)
         except TroubleError as error:
             return Check(None, reason=str(error))
         codes = mapping(answer).get("error_codes")
@@ -159,7 +169,12 @@ class Api(Rest):
         return Check(None, seen, self.refusal(answer))
 
     def get(
-        self, path: str, query: Mapping[str, str] | None = None, *, beta: bool = False
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        needed: str = NEEDED,
+        beta: bool = False,
     ) -> Mapping[str, Any]:
         """A Graph object; *beta*: of what v1.0 has not. Raises `TroubleError`."""
         base = self._beta if beta else None
@@ -169,8 +184,13 @@ class Api(Rest):
             raise TroubleError(self.refusal(error), Status.UNREACHABLE) from None
         data = mapping(answer)
         if answer.status != 200 or not data:
-            raise self.trouble(answer, NEEDED)
+            raise self.trouble(answer, needed)
         return data
+
+
+def audience(base: str, public: str) -> str:
+    """Whom a token is to be for: another cloud's address where one is set, *public* where a stand-in's is."""
+    return base if base.startswith("https://") else public
 
 
 def identify(found: Sequence[Found]) -> list[Identified]:
@@ -197,7 +217,7 @@ def is_secret(value: Secret) -> bool:
 
 def own_values(environment: Mapping[str, str]) -> list[Secret]:
     """What the responder would sign in with."""
-    names = ("AZURE_CLIENT_SECRET", "AZURE_ACCESS_TOKEN")
+    names = ("AZURE_CLIENT_SECRET", "AZURE_ACCESS_TOKEN", "AZURE_MANAGEMENT_TOKEN")
     return [value for name in names if (value := own_token(environment, name)) is not None]
 
 

@@ -15,6 +15,7 @@ from remediate.model import Json
 from remediate.plugins.outcome import Evidence, Status
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
+from remediate.wording import count
 from remediate_providers.google.keys import FILE, Account, file_of
 from remediate_providers.google.server import Api, signed_form
 from remediate_providers.rest import (
@@ -63,7 +64,9 @@ def of(
     try:
         roles = _roles(api, account)
         known["roles"] = list(roles)
-        seen.append(api.seen("POST projects:getIamPolicy", f"{len(roles)} roles in its project"))
+        seen.append(
+            api.seen("POST projects:getIamPolicy", f"{count(len(roles), 'role')} in its project")
+        )
         unknown["roles elsewhere"] = (
             "those of folders, the organisation, other projects and single resources are not in the "
             "project's policy; the console's Policy Analyzer lists them"
