@@ -9,6 +9,7 @@ values under the user's own login are used, whatever the environment or ``keyrin
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +44,55 @@ def why_not(also: Collection[type[KeyringBackend]] = ()) -> str:
     """Why `safe_keyring` gives None, and what to do instead; empty where it gives a keyring."""
     found, why = _look(also)
     return "" if found is not None else why
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a keyring said when it was asked for a text."""
+
+    text: str | None
+    """None where it holds none, or could not be asked."""
+    trouble: str = ""
+    """Why it could not be asked, as the end of a sentence; empty where it could."""
+
+
+def ask(ring: KeyringBackend, service: str, account: str) -> Answer:
+    """The text that *ring* holds. It may be locked, or gone since it was found: that is told, not raised."""
+    try:
+        return Answer(ring.get_password(service, account))
+    except Exception as error:  # each back end raises what its platform does
+        return Answer(None, _trouble(error))
+
+
+def keep(ring: KeyringBackend, service: str, account: str, text: str) -> str:
+    """Have *ring* hold *text*, and read it back; why it does not, empty where it does."""
+    try:
+        ring.set_password(service, account, text)
+    except Exception as error:
+        return _trouble(error)
+    back = ask(ring, service, account)
+    if back.text == text:
+        return ""
+    drop(ring, service, account)
+    return back.trouble or "it did not keep what it was given"
+
+
+def drop(ring: KeyringBackend, service: str, account: str) -> str:
+    """Have *ring* forget the text; why it could not, empty where it holds none now."""
+    try:
+        if ring.get_password(service, account) is not None:
+            ring.delete_password(service, account)
+    except Exception as error:
+        return _trouble(error)
+    return ""
+
+
+def _trouble(error: Exception) -> str:
+    # By name: each platform's library has its own tree, and its words may quote what was asked for.
+    name = type(error).__name__
+    if "Locked" in name or "Dismissed" in name:
+        return "it is locked, and was not unlocked when it asked"
+    return f"it does not answer ({name})"
 
 
 def _look(also: Collection[type[KeyringBackend]]) -> tuple[KeyringBackend | None, str]:

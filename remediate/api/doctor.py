@@ -93,15 +93,17 @@ def _state(environment: Mapping[str, str]) -> Check:
 
 
 def _keyring() -> Check:
-    from remediate.keyrings import safe_keyring, why_not
+    from remediate.keyrings import ask, safe_keyring, why_not
 
     ring = safe_keyring()
-    if ring is not None:
+    # Asked for something that it does not hold: one that is locked says so.
+    why = why_not() if ring is None else ask(ring, "remediate", "doctor").trouble
+    if ring is not None and not why:
         return Check("OS keyring", True, type(ring).__module__)
     without = (
         "without --key-file FILE, values are in memory alone: no undo, and resume wants --report"
     )
-    return Check("OS keyring", False, f"{why_not().rstrip('.')}; {without}")
+    return Check("OS keyring", False, f"{why.rstrip('.')}; {without}")
 
 
 def _programs(environment: Mapping[str, str]) -> Iterator[Check]:

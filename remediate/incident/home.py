@@ -6,6 +6,7 @@ link, a foreign owner or an open door where one of ours should be is refused.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -16,7 +17,8 @@ from pathlib import Path
 import platformdirs
 
 from remediate.errors import StateError
-from remediate.keyrings import safe_keyring
+from remediate.incident.lock import hold
+from remediate.keyrings import Answer, ask, keep, safe_keyring, why_not
 from remediate.secret import InstallationKey
 
 _SERVICE = "remediate"
@@ -139,35 +141,64 @@ class Home:
     def installation_key(self) -> InstallationKey:
         """This installation's key: from its file, else the OS keyring; made on first use.
 
-        Raises `StateError` where the file is there but is no key, or others can read it.
+        Raises `StateError` where the file is there but is no key, or others can read it; and where the key
+        lies in a keyring that is locked or gone: with another one, made in its place, every journal here would
+        look forged.
         """
         file = self.path / "installation.key"
         if os.path.lexists(file):
             return InstallationKey(_read_key(file))
         ring = safe_keyring()
+        said = Answer(None, why_not().rstrip("."))
         if ring is not None:
-            account = f"installation {self.path}"
-            known = ring.get_password(_SERVICE, account)
-            if known is None:
-                fresh = secrets.token_hex(32)
-                ring.set_password(_SERVICE, account, fresh)
-                known = ring.get_password(_SERVICE, account)
-                if known != fresh:
-                    known = None
-            if known is not None:
-                return InstallationKey(bytes.fromhex(known))
-        # Two first runs at once must agree on one key: whoever links first wins.
-        fresh_bytes = secrets.token_bytes(32)
-        draft = self.path / f".installation.{secrets.token_hex(6)}"
-        write_private(draft, fresh_bytes.hex().encode() + b"\n")
+            said = ask(ring, _SERVICE, self._account())
+        if said.text is not None:
+            self._mark()
+            return InstallationKey(_from_hex(said.text, "What the OS keyring holds"))
+        # Two first runs at once must agree on one key.
+        with hold(self.locks / "installation", "The state folder", "making its key", wait=True):
+            if os.path.lexists(file):
+                return InstallationKey(_read_key(file))
+            if ring is not None and not said.trouble:
+                said = ask(ring, _SERVICE, self._account())
+                if said.text is not None:
+                    return InstallationKey(_from_hex(said.text, "What the OS keyring holds"))
+            if self._was_used():
+                raise StateError(
+                    "The key of this state folder lies in the OS keyring, and it can't be had: "
+                    f"{said.trouble or 'the keyring holds no such key any more'}. Nothing was done: "
+                    "without it no journal here can be checked, nor gone on with.",
+                    hint="Unlock that keyring, then the same again. Where a new leak can't wait for it: "
+                    "REMEDIATE_HOME=ANOTHER-FOLDER remediate run REPORT",
+                )
+            fresh = secrets.token_bytes(32)
+            usable = ring if not said.trouble else None
+            if usable is not None and not keep(usable, _SERVICE, self._account(), fresh.hex()):
+                self._mark()
+                return InstallationKey(fresh)
+            write_private(file, fresh.hex().encode() + b"\n")
+            return InstallationKey(fresh)
+
+    @property
+    def _marked(self) -> Path:
+        """Says that the key lies in the keyring, and under which name."""
+        return self.path / "installation.keyring"
+
+    def _account(self) -> str:
+        # As it was called when it was made: a state folder may have been moved since.
         try:
-            os.link(draft, file)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink(missing_ok=True)
-        sync_folder(self.path)
-        return InstallationKey(_read_key(file))
+            return self._marked.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return f"installation {self.path}"
+
+    def _mark(self) -> None:
+        if not os.path.lexists(self._marked):
+            with contextlib.suppress(StateError):  # a read-only folder, which may be looked at
+                write_private(self._marked, self._account().encode() + b"\n")
+
+    def _was_used(self) -> bool:
+        """Whether anything here was sealed with a key. Before the mark was made there were incidents alone."""
+        return os.path.lexists(self._marked) or any(self.incidents.iterdir())
 
 
 def _read_key(file: Path) -> bytes:
@@ -178,12 +209,20 @@ def _read_key(file: Path) -> bytes:
                 f"{file} is not a private file of ours; fingerprints made with it prove nothing.",
                 hint=f"Look who wrote it, then: chmod 600 {file}",
             )
-        key = bytes.fromhex(file.read_text("ascii").strip())
+        text = file.read_text("ascii")
     except (OSError, ValueError):
+        text = ""
+    return _from_hex(text, str(file))
+
+
+def _from_hex(text: str, what: str) -> bytes:
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
         key = b""
     if len(key) != 32:
         raise StateError(
-            f"{file} is not an installation key (64 hex digits).",
+            f"{what} is not an installation key (64 hex digits).",
             hint="Restore it from a backup; without it older incidents can't be checked.",
         )
     return key

@@ -301,11 +301,15 @@ def _resumed(
         sweep_drafts(folder)
         sweep_drafts(installation.home.heads, name)
         seal = None
-        if sealing.exists(folder):
+        if intake is not None and sealing.exists(folder) and sealing.lost(folder, name=name):
+            # The report brings the leaked values back. What else was sealed is made again.
+            sealing.set_aside(folder / "seal.json")
+            seal = sealing.make(folder, around.user_key, name=name)
+        elif sealing.exists(folder):
             seal = _unlocked(folder, around, name)
         elif around.user_key is not None:
             seal = sealing.make(folder, around.user_key, name=name)
-        custody = Custody(folder, installation.key, seal)
+        custody = _custody(folder, installation.key, seal, brought=intake is not None)
         stack.enter_context(unsaid(lambda: redactor(custody.every())))
         if intake is not None:
             missing = set(known.state.secrets) - set(intake.values)
@@ -331,6 +335,19 @@ def _resumed(
         run.write(Kind.POLICY, policy_row(around.policy, run.rows))
         run.emit("incident", id=name, resumed=True)
         yield run
+
+
+def _custody(
+    folder: Path, key: InstallationKey, seal: sealing.Seal | None, *, brought: bool
+) -> Custody:
+    """The incident's custody; where its file can't be opened and the values were *brought*, an empty one."""
+    try:
+        return Custody(folder, key, seal)
+    except CustodyError:
+        if not brought:
+            raise
+        sealing.set_aside(folder / "custody.age")
+        return Custody(folder, key, seal)
 
 
 def needles_of(

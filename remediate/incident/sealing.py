@@ -19,8 +19,8 @@ from typing import Any
 import pyrage
 
 from remediate.errors import CustodyError, StateError
-from remediate.incident.home import write_private
-from remediate.keyrings import safe_keyring
+from remediate.incident.home import sync_folder, write_private
+from remediate.keyrings import Answer, ask, drop, keep, safe_keyring, why_not
 from remediate.secret import Secret
 
 _SERVICE = "remediate"
@@ -54,7 +54,10 @@ def read_key_file(path: Path) -> Secret:
 
 
 def make(folder: Path, key: Secret | None, *, name: str) -> Seal | None:
-    """A new key pair for the incident *name*; None where nothing safe can hold its identity."""
+    """A new key pair for the incident *name*; None where nothing safe can hold its identity.
+
+    A keyring that is locked, or does not give back what it was given, is none.
+    """
     identity = pyrage.x25519.Identity.generate()
     recipient = identity.to_public()
     wrap: dict[str, Any]
@@ -63,10 +66,7 @@ def make(folder: Path, key: Secret | None, *, name: str) -> Seal | None:
         held_by = "key"
     else:
         ring = safe_keyring()
-        if ring is None:
-            return None
-        ring.set_password(_SERVICE, name, str(identity))
-        if ring.get_password(_SERVICE, name) != str(identity):
+        if ring is None or keep(ring, _SERVICE, name, str(identity)):
             return None
         wrap = {"kind": "keyring"}
         held_by = "keyring"
@@ -102,13 +102,19 @@ def unlock(folder: Path, key: Secret | None, *, name: str) -> Seal:
         ) from None
     if kind == "keyring":
         ring = safe_keyring()
-        text = ring.get_password(_SERVICE, name) if ring is not None else None
-        if text is None:
-            raise CustodyError(
-                "The OS keyring that holds this incident's key can't be opened here.",
-                hint="Unlock the keyring, or go on with: remediate resume --report FILE",
-            )
-        return Seal(recipient, pyrage.x25519.Identity.from_str(text), "keyring")
+        if ring is None:
+            raise _shut(why_not().rstrip("."), "Unlock that keyring, then: remediate resume")
+        said = ask(ring, _SERVICE, name)
+        if said.trouble:
+            raise _shut(said.trouble, "Unlock that keyring, then: remediate resume")
+        try:
+            identity = pyrage.x25519.Identity.from_str(said.text or "")
+        except pyrage.IdentityError:
+            raise _shut(
+                "it holds no such key any more",
+                "Go on without what was sealed: remediate resume --report FILE",
+            ) from None
+        return Seal(recipient, identity, "keyring")
     if key is None:
         raise CustodyError(
             "This incident's values are sealed with a key of yours, and none was given.",
@@ -117,12 +123,43 @@ def unlock(folder: Path, key: Secret | None, *, name: str) -> Seal:
     return Seal(recipient, pyrage.x25519.Identity.from_str(_unwrap(wrap, key)), "key")
 
 
+def set_aside(path: Path) -> None:
+    """Put a file that can't be opened any more out of the way, and keep it: ``lost-`` before its name."""
+    path.replace(path.with_name(f"lost-{path.name}"))
+    sync_folder(path.parent)
+
+
 def forget(folder: Path, *, name: str) -> None:
     """Destroy the identity: whatever was sealed with it stays closed for good."""
     (folder / "seal.json").unlink(missing_ok=True)
     ring = safe_keyring()
-    if ring is not None and ring.get_password(_SERVICE, name) is not None:
-        ring.delete_password(_SERVICE, name)
+    if ring is not None:
+        # One that can't be asked now keeps a key to nothing: what it sealed is gone.
+        drop(ring, _SERVICE, name)
+
+
+def lost(folder: Path, *, name: str) -> bool:
+    """Whether what the incident sealed can't be opened by anybody any more.
+
+    That is so where its key pair's file is damaged, or the keyring answers and holds no such key. One that is
+    locked, or does not answer, may hold it.
+    """
+    try:
+        unlock(folder, None, name=name)
+    except StateError:
+        return True
+    except CustodyError:
+        ring = None if wants_key(folder) else safe_keyring()
+        return ring is not None and ask(ring, _SERVICE, name) == Answer(None)
+    return False
+
+
+def _shut(why: str, hint: str) -> CustodyError:
+    return CustodyError(
+        "This incident's values are sealed with a key in the OS keyring, and it can't be had: "
+        f"{why}. Nothing was done.",
+        hint=hint,
+    )
 
 
 def _derive(key: Secret, salt: bytes, n: int, r: int, p: int) -> bytes:
