@@ -86,6 +86,8 @@ class State:
     entries: list[dict[str, Any]] = field(default_factory=list)
     bindings: list[dict[str, Any]] = field(default_factory=list)
     """The project's policy."""
+    on_it: list[dict[str, Any]] = field(default_factory=list)
+    """The account's own policy: who may act as it."""
     allowed: frozenset[str] = frozenset()
     """What the account may do on its project."""
     may_upload: bool = True
@@ -170,16 +172,34 @@ class RunningGoogle:
             ),
         )
 
-    def misuse(self, key_id: str) -> None:
-        """An entry of the audit log, by that key."""
+    def misuse(
+        self,
+        key_id: str | None,
+        method: str = "google.iam.admin.v1.CreateServiceAccountKey",
+        *,
+        by: str = EMAIL,
+        on: str = EMAIL,
+        at: datetime | None = None,
+        **payload: Any,
+    ) -> None:
+        """An entry of the audit log, by that key; None: by another way of signing in."""
         name = f"//iam.googleapis.com/projects/{PROJECT}/serviceAccounts/{EMAIL}/keys/{key_id}"
-        payload = {
-            "methodName": "google.iam.admin.v1.CreateServiceAccountKey",
-            "authenticationInfo": {"principalEmail": EMAIL, "serviceAccountKeyName": name},
+        who = {"principalEmail": by} | ({"serviceAccountKeyName": name} if key_id else {})
+        told = {
+            "methodName": method,
+            "authenticationInfo": who,
             "requestMetadata": {"callerIp": "203.0.113.77"},
+            **payload,
         }
-        at = rfc3339(datetime.now(UTC))
-        self.state.entries.append({"timestamp": at, "insertId": "e1", "protoPayload": payload})
+        labels = {"email_id": on, "project_id": PROJECT}
+        self.state.entries.append(
+            {
+                "timestamp": rfc3339(at or datetime.now(UTC)),
+                "insertId": f"e{len(self.state.entries) + 1}",
+                "resource": {"type": "service_account", "labels": labels},
+                "protoPayload": told,
+            }
+        )
 
     def is_dead(self, values: Mapping[str, Secret]) -> bool:
         """Whether every key in *values* is refused now."""
@@ -267,7 +287,14 @@ class RunningGoogle:
             allowed = [one for one in wanted if one in self.state.allowed]
             return Reply(200, {"permissions": allowed} if allowed else {})
         if path == "/v2/entries:list":
-            return Reply(200, {"entries": self.state.entries})
+            asked = request.json()
+            wanted = str(asked.get("filter", "")) if isinstance(asked, dict) else ""
+            told = [one for one in self.state.entries if fits(one, wanted)]
+            return Reply(200, {"entries": told} if told else {})
+        if re.fullmatch(rf"{_ACCOUNT}:getIamPolicy", path) and method == "POST":
+            # A policy without a binding has no such field.
+            bindings = {"bindings": self.state.on_it} if self.state.on_it else {}
+            return Reply(200, {"etag": "ACAB", **bindings})
         if path.endswith("/activities:query"):
             day = {"lastAuthenticatedTime": "2026-11-20T07:00:00Z"}
             name = request.first("filter").partition('"')[2].rstrip('"')
@@ -310,6 +337,29 @@ class RunningGoogle:
         made = LocalKey(secrets.token_hex(20), public, text, True, datetime.now(UTC))
         self.state.keys.append(made)
         return Reply(200, made.shown())
+
+
+def fits(entry: Mapping[str, Any], wanted: str) -> bool:
+    """Whether an entry fits a filter: as much of Logging's language as is used here."""
+    payload = entry["protoPayload"]
+    who = payload["authenticationInfo"]
+    since = re.search(r'timestamp>="([^"]+)"', wanted)
+    method = re.search(r'methodName=~"([^"]+)"', wanted)
+    if since and entry["timestamp"] < since[1]:
+        return False
+    if method and not re.search(method[1], payload["methodName"]):
+        return False
+    named = {
+        "serviceAccountKeyName": who.get("serviceAccountKeyName"),
+        "principalEmail": who["principalEmail"],
+        "resource.labels.email_id": entry["resource"]["labels"]["email_id"],
+    }
+    asked = [
+        (name, found[1])
+        for name in named
+        if (found := re.search(rf'{re.escape(name)}="([^"]+)"', wanted))
+    ]
+    return any(named[name] == value for name, value in asked) or not asked
 
 
 def _decoded(text: str) -> bytes:

@@ -11,7 +11,7 @@ from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.plugins.standing import Standing, not_asked
 from remediate.secret import Secret
 from remediate_providers.ending import end_all
-from remediate_providers.google import facts, keys, lifecycle, server
+from remediate_providers.google import facts, footholds, keys, lifecycle, server
 
 
 class GoogleProvider:
@@ -60,8 +60,8 @@ class GoogleProvider:
         return lifecycle.confirm(new, vendor)
 
     def triage(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
-        """Keys of the account that are younger than the leak."""
-        return facts.triage(held, since, vendor)
+        """Keys of the account that are younger than the leak, roles on it, and what was made in its name."""
+        return footholds.triage(held, since, vendor)
 
     def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
         """The project's audit log, by the key's name."""

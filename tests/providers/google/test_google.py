@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -199,6 +200,107 @@ def test_what_was_done_with_it_is_told_by_the_keys_name(google, around) -> None:
     google.issue(1)
     (one,) = PROVIDER.triage(held, "2026-06-01T00:00:00Z", vendor).known["footholds"]
     assert one["what"] == "service account key"
+
+
+SINCE = "2026-06-01T00:00:00Z"
+
+
+def left(held: Held, vendor: VendorContext) -> list[tuple[Any, Any]]:
+    """What triage found: what and which."""
+    facts = PROVIDER.triage(held, SINCE, vendor)
+    return [(one["what"], one["id"]) for one in facts.known["footholds"]]
+
+
+def test_what_was_made_with_the_key_since_the_leak_is_a_foothold(google, around) -> None:
+    held = leaked(google)
+    key = held.credential.public_id
+    name = "projects/acme-prod/serviceAccounts/backdoor@acme-prod.iam.gserviceaccount.com"
+    create = "google.iam.admin.v1.CreateServiceAccount"
+    other = "backdoor@acme-prod.iam.gserviceaccount.com"
+    google.misuse(
+        key, create, on=other, resourceName="projects/acme-prod", response={"email": other}
+    )
+    google.misuse(key, f"{create}Key", on=other, resourceName=name)
+    added = {"action": "ADD", "role": "roles/owner", "member": "user:mallory@example.com"}
+    delta = {"serviceData": {"policyDelta": {"bindingDeltas": [added]}}}
+    google.misuse(key, "SetIamPolicy", on="", **delta)
+    google.misuse(key, "storage.objects.get", on="")
+    assert left(held, around()) == [
+        ("service account", other),
+        ("service account key", name),
+        ("role", "roles/owner to user:mallory@example.com"),
+    ]
+    (first, *_) = PROVIDER.triage(held, SINCE, around()).known["footholds"]
+    assert "203.0.113.77" in first["why"]
+
+
+def test_what_was_not_the_thiefs_or_did_not_work_is_no_foothold(google, around) -> None:
+    held = leaked(google)
+    key, create = held.credential.public_id, "google.iam.admin.v1.CreateServiceAccount"
+    google.misuse(key, create, status={"code": 7, "message": "PERMISSION_DENIED"})
+    google.misuse("ab12" * 10, create)
+    google.misuse(key, create, at=datetime(2026, 1, 2, tzinfo=UTC))
+    google.misuse(None, create, by="ada@example.com")
+    removed = {"action": "REMOVE", "role": "roles/owner", "member": "user:ada@example.com"}
+    delta = {"serviceData": {"policyDelta": {"bindingDeltas": [removed]}}}
+    google.misuse(key, "SetIamPolicy", on="", **delta)
+    google.misuse(key)  # a key of its own, which is gone: its list has none
+    assert left(held, around()) == []
+    google.misuse(None, create)
+    assert len(left(held, around())) == 1, "which key it was with is not told: it may have been"
+
+
+def test_a_role_on_the_account_is_a_foothold_whoever_gave_it(google, around) -> None:
+    held = leaked(google)
+    mine = {"role": "roles/iam.serviceAccountUser", "members": ["user:ada@example.com"]}
+    google.state.on_it = [mine]
+    vendor = around(known=PROVIDER.describe(held, around()).known)
+    assert vendor.known["roles_on_it"] == ["roles/iam.serviceAccountUser to user:ada@example.com"]
+    assert left(held, vendor) == []
+    asked = {"resource": f"projects/-/serviceAccounts/{EMAIL}"}
+    method = "google.iam.admin.v1.SetIAMPolicy"
+    google.misuse(None, method, by="mallory@example.com", request=asked)
+    creator = {"role": "roles/iam.serviceAccountTokenCreator", "members": ["user:eve@example.com"]}
+    google.state.on_it = [mine, creator]
+    (logged, appeared) = PROVIDER.triage(held, SINCE, vendor).known["footholds"]
+    assert "mallory@example.com" in logged["why"]
+    assert logged["id"].endswith(EMAIL)
+    assert appeared["id"] == "roles/iam.serviceAccountTokenCreator to user:eve@example.com"
+    assert "when the incident began" in appeared["why"]
+
+
+def test_footholds_that_nobody_could_look_for_are_not_none(google, around) -> None:
+    held = leaked(google)
+    google.fail("POST", "/v2/entries:list", Fault(403))
+    google.fail("POST", "*serviceAccounts*:getIamPolicy", Fault(403))
+    unknown = PROVIDER.triage(held, SINCE, around()).unknown
+    assert "logging.logEntries.list" in unknown["made_since"]
+    assert "iam.serviceAccounts.getIamPolicy" in unknown["roles_on_it"]
+    assert "roles_before" in PROVIDER.triage(held, SINCE, around()).unknown
+    google.fail("GET", "*/keys", Fault(403))
+    assert (
+        "Service Account Key Admin" in PROVIDER.triage(held, SINCE, around()).unknown["footholds"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "bad"),
+    [
+        ("google.iam.admin.v1.SetIAMPolicy", True),
+        ("storage.setIamPermissions", True),
+        ("beta.compute.instances.insert", True),
+        ("storage.objects.get", False),
+        ("google.iam.admin.v1.ListServiceAccounts", False),
+    ],
+)
+def test_what_changes_something_is_suspicious_however_it_is_spelled(
+    google, around, method, bad
+) -> None:
+    held = leaked(google)
+    google.misuse(held.credential.public_id, method)
+    google.misuse("ab12" * 10, method)
+    (event,) = PROVIDER.investigate(held, SINCE, around()).known["events"]
+    assert event["suspicious"] is bad
 
 
 def test_its_roles_and_what_the_key_may_do_are_told(google, around) -> None:
