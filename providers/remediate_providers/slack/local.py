@@ -50,6 +50,12 @@ class State:
     """The client id and secret of the app whose refresh tokens are not configuration tokens'."""
     refresh: dict[Secret, tuple[bool, Secret]] = field(default_factory=dict)
     """Refresh token to whether it is an app's, and the access token that it came with."""
+    rotating: bool = False
+    """Whether that app has token rotation, which can't be switched off again."""
+    installed: dict[Secret, Secret] = field(default_factory=dict)
+    """Each token that came of a long-lived one by exchange, to that one."""
+    exchanged: set[Secret] = field(default_factory=set)
+    """Long-lived tokens that were exchanged: each is once."""
     logins: list[dict[str, Any]] = field(default_factory=list)
 
     def issue(self, kind: str = tokens.TOKEN, form: str = "xoxb") -> Secret:
@@ -74,6 +80,32 @@ class State:
                 return None
             del self.refresh[old]
             return self.pair(of_app=of_app)
+
+    def exchange(self, old: Secret) -> tuple[Secret, Secret]:
+        """A pair in place of a long-lived token, which lives on."""
+        with self.lock:
+            pair = self.pair(of_app=True)
+            self.exchanged.add(old)
+            self.installed |= dict.fromkeys(pair, old)
+            return pair
+
+    def renew(self, refresh: Secret) -> tuple[Secret, Secret] | None:
+        """The next pair of such; the first time the long-lived one is expired. None for one that is none here."""
+        with self.lock:
+            old = self.installed.pop(refresh, None)
+            if old is None or self.refresh.pop(refresh, None) is None:
+                return None
+            self.end(old)
+            return self.exchange(old)
+
+    def uninstall(self, old: Secret) -> None:
+        """End everything that came of a long-lived token."""
+        with self.lock:
+            for value in [one for one, of in self.installed.items() if of == old]:
+                del self.installed[value]
+                self.refresh.pop(value, None)
+                if value in self.living:
+                    self.end(value)
 
     def end(self, value: Secret) -> None:
         """It dies after the lag."""
@@ -172,6 +204,8 @@ class RunningSlack:
         method = request.path.removeprefix(f"{API}/")
         if method in ("oauth.v2.access", "tooling.tokens.rotate"):
             return self._rotate(request.form(), of_app=method.startswith("oauth"))
+        if method == "oauth.v2.exchange":
+            return self._exchange(request.form())
         bearer = request.headers.get("Authorization", "").partition(" ")[2]
         value = Secret(bearer or request.form().get("token", ""))
         wrong = self._refused(value)
@@ -183,6 +217,7 @@ class RunningSlack:
             return Reply(200, data, {"x-oauth-scopes": SCOPES})
         if method == "auth.revoke":
             self.state.end(value)
+            self.state.uninstall(value)
             return Reply(200, {"ok": True, "revoked": True})
         if method == "team.accessLogs":
             if value != self.responder:
@@ -195,12 +230,36 @@ class RunningSlack:
         given = (form.get("client_id", ""), form.get("client_secret", ""))
         if of_app and given != self.state.app:
             return Reply(200, {"ok": False, "error": "bad_client_secret"})
-        pair = self.state.trade(Secret(form.get("refresh_token", "")), of_app=of_app)
+        asked = Secret(form.get("refresh_token", ""))
+        pair = (self.state.renew(asked) if of_app else None) or self.state.trade(
+            asked, of_app=of_app
+        )
         if pair is None:
             return Reply(200, {"ok": False, "error": "invalid_refresh_token"})
         name = "access_token" if of_app else "token"
         texts = {name: pair[0].reveal_text(), "refresh_token": pair[1].reveal_text()}
         return Reply(200, {"ok": True, **texts, "team_id": TEAM})
+
+    def _exchange(self, form: Mapping[str, str]) -> Reply:
+        old = Secret(form.get("token", ""))
+        wrong = ""
+        if form.get("client_id") != self.state.app[0]:
+            wrong = "invalid_client_id"
+        elif form.get("client_secret") != self.state.app[1]:
+            wrong = "bad_client_secret"
+        elif not old.reveal().startswith((b"xoxb-", b"xoxp-")):
+            wrong = "invalid_token"
+        elif not self.state.rotating:
+            wrong = "token_rotation_not_enabled"
+        elif old in self.state.exchanged:
+            wrong = "token_already_exchanged"
+        elif not self.state.works(old):
+            wrong = "authorization_not_found"
+        if wrong:
+            return Reply(200, {"ok": False, "error": wrong})
+        access, refresh = self.state.exchange(old)
+        texts = {"access_token": access.reveal_text(), "refresh_token": refresh.reveal_text()}
+        return Reply(200, {"ok": True, **texts, "expires_in": 43200, "token_type": "bot"})
 
     def _refused(self, value: Secret) -> str:
         """Slack's error for *value*; empty where it is accepted."""

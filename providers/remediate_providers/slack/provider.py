@@ -15,7 +15,7 @@ from remediate.secret import Secret
 from remediate_providers.accepting import not_seen, not_taken
 from remediate_providers.ending import end_all
 from remediate_providers.rest import NO_VALUE, own_token, text_of
-from remediate_providers.slack import evidence, rotation, steps, tokens
+from remediate_providers.slack import evidence, exchange, rotation, steps, tokens
 from remediate_providers.slack.revoke import Ending
 from remediate_providers.slack.server import Api, look, look_at, responder
 
@@ -63,13 +63,15 @@ class SlackProvider(MadeByHand):
         return end_all(batch, vendor, lambda held: Ending(held, vendor.about(held.id, batch)))
 
     def replaces_itself(self, held: Held, vendor: VendorContext) -> bool:
-        """A refresh token alone can be traded for the next one, and dies in it."""
-        return rotation.is_refresh(held) and vendor.use_leaked
+        """A refresh token can be traded for the next one, a long-lived one exchanged, and dies in it."""
+        return (rotation.is_refresh(held) and vendor.use_leaked) or exchange.wanted(held, vendor)
 
     def reissue(self, held: Held, vendor: VendorContext) -> Reissued:
-        """A refresh token is traded for the next pair; else the page where a person makes the new one."""
+        """By rotation where its app has that; else the page where a person makes the new one."""
         if rotation.is_refresh(held):
             return rotation.reissue(Api(vendor), held)
+        if exchange.wanted(held, vendor):
+            return exchange.reissue(Api(vendor), held)
         step = steps.replace(Api(vendor).page, held)
         return Reissued(
             Outcome(Status.MANUAL, f"{held.id} needs a successor", reason=step.why, manual=step)

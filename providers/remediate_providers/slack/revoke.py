@@ -8,7 +8,7 @@ from remediate.plugins.outcome import Check, Status
 from remediate.plugins.provider import Held
 from remediate_providers.ending import Asked
 from remediate_providers.rest import NO_VALUE, NOT_USED, TroubleError, mapping, text_of
-from remediate_providers.slack import rotation, steps
+from remediate_providers.slack import exchange, rotation, steps
 from remediate_providers.slack.server import DEAD, Api, Probe, look_at
 from remediate_providers.slack.tokens import WEBHOOK, token_of
 
@@ -21,7 +21,9 @@ class Ending:
     def __init__(self, held: Held, vendor: VendorContext) -> None:
         self._api = Api(vendor)
         self._held = held
-        self._lived = False
+        # Slack took it for the exchange, from here: that it lived then is known.
+        self._exchanged = exchange.exchanged(vendor)
+        self._lived = self._exchanged
         self._used_up: Check | None = None
         self.host = self._api.site.host
 
@@ -47,6 +49,9 @@ class Ending:
             return Asked(status=Status.MANUAL, reason=NO_VALUE)
         if not self._api.vendor.use_leaked:
             return Asked(status=Status.MANUAL, reason=NOT_USED)
+        if self._exchanged:
+            # Revoked, it would take its successor along.
+            return Asked(accepted=True, reason="Slack expires it, now that its pair was refreshed")
         try:
             answer = self._api.effect("POST", REVOKE, token, good=(200,), repeat=True)
         except TroubleError as error:

@@ -16,6 +16,7 @@ from remediate.testing.faults import ProviderFaults, hold
 from remediate.testing.providers import ProviderContract, well_told
 from remediate.testing.proxy import Trouble
 from remediate.testing.surroundings import found, surroundings
+from remediate_providers.loopback import Fault
 from remediate_providers.slack.local import LocalSlack, RunningSlack, make_value
 from remediate_providers.slack.provider import SlackProvider
 from remediate_providers.slack.tokens import APP, HOOKS, TOKEN, WEBHOOK
@@ -241,3 +242,145 @@ def test_after_a_crash_it_is_asked_for_again_and_a_pair_that_was_lost_is_told(ro
     again = PROVIDER.reissue(held, vendor).outcome
     assert again.status is Status.MANUAL
     assert "by us before an interruption" in again.reason
+
+
+# -- exchange --------------------------------------------------------------------------------------
+
+ROTATES = {"stores": ["dotenv:.env#TOKEN=value,REFRESH=refresh_token"]}
+
+
+@pytest.fixture
+def exchanging(slack):
+    """A long-lived bot token whose app has token rotation, and whose store takes both parts."""
+    slack.state.rotating = True
+
+    def make(**more: Any) -> tuple[Held, VendorContext]:
+        environment = {**slack.environment(), **app_of(slack)}
+        context = {"settings": ROTATES, "longest": 0.01, **more}
+        return leaked(slack), surroundings(environment, **context)
+
+    return make
+
+
+def after(vendor: VendorContext, made: Any) -> VendorContext:
+    known = {"reissued": made.outcome.data}
+    return surroundings(vendor.environment, settings=ROTATES, known=known, longest=0.01)
+
+
+def asked(slack: RunningSlack) -> list[str]:
+    return [one.path.rpartition("/")[2] for one in slack.requests]
+
+
+def test_a_long_lived_token_is_exchanged_and_refreshed_which_expires_it(slack, exchanging) -> None:
+    held, vendor = exchanging()
+    assert PROVIDER.replaces_itself(held, vendor)
+    made = PROVIDER.reissue(held, vendor)
+    assert made.outcome.status is Status.DONE
+    assert set(made.values) == {"value", "refresh_token"}
+    assert made.values["value"].reveal().startswith(b"xoxe.xoxb-")
+    assert asked(slack) == ["oauth.v2.exchange", "oauth.v2.access"]
+    assert PROVIDER.confirm(Held(held.credential, made.values), vendor).alive is True
+    outcome = PROVIDER.revoke([held], after(vendor, made))[held.id]
+    assert outcome.status in (Status.DONE, Status.UNCHANGED)
+    assert slack.is_dead(held.values)
+    assert "auth.revoke" not in asked(slack), "it would end the successor too"
+    assert not any(slack.state.works(value) is False for value in made.values.values())
+
+
+def test_one_that_slack_does_not_expire_is_told_and_never_revoked(slack, exchanging) -> None:
+    held, vendor = exchanging()
+    made = PROVIDER.reissue(held, vendor)
+    slack.state.living[held.values["value"]] = float("inf")
+    outcome = PROVIDER.revoke([held], after(vendor, made))[held.id]
+    assert outcome.status is Status.UNKNOWN
+    assert outcome.manual is not None
+    assert "auth.revoke" not in asked(slack)
+
+
+def test_an_invalid_auth_after_the_exchange_is_its_death(slack, exchanging) -> None:
+    held, vendor = exchanging()
+    made = PROVIDER.reissue(held, vendor)
+    del slack.state.living[held.values["value"]]
+    outcome = PROVIDER.revoke([held], after(vendor, made))[held.id]
+    assert outcome.status is Status.UNCHANGED
+
+
+def test_it_is_exchanged_only_where_the_application_is_ready_for_it(slack, exchanging) -> None:
+    held, vendor = exchanging()
+    one_part = surroundings(vendor.environment, settings={"stores": ["dotenv:.env#TOKEN"]})
+    no_app = surroundings(slack.environment(), settings=ROTATES)
+    unused = surroundings(vendor.environment, settings=ROTATES, use_leaked=False)
+    for other in (one_part, no_app, unused):
+        assert not PROVIDER.replaces_itself(held, other)
+        assert PROVIDER.reissue(held, other).outcome.status is Status.MANUAL
+    for value in (slack.state.pair(of_app=True)[0], slack.state.issue(APP)):
+        assert not PROVIDER.replaces_itself(hold(PROVIDER, {"value": value}), vendor)
+    assert slack.requests == []
+
+
+def test_an_app_without_rotation_is_a_persons_and_the_token_is_ended_as_ever(
+    slack, exchanging
+) -> None:
+    held, vendor = exchanging()
+    slack.state.rotating = False
+    made = PROVIDER.reissue(held, vendor)
+    assert made.outcome.status is Status.MANUAL
+    assert "token rotation is not switched on" in made.outcome.reason
+    well_told(made.outcome.manual)
+    assert not slack.is_dead(held.values), "nothing has happened to it"
+    assert PROVIDER.revoke([held], after(vendor, made))[held.id].status is Status.DONE
+    assert slack.is_dead(held.values)
+
+
+def test_a_pair_that_was_lost_does_not_live(slack, exchanging) -> None:
+    held, vendor = exchanging()
+    slack.fail("POST", "*/oauth.v2.exchange", Fault(None, after=True))
+    made = PROVIDER.reissue(held, vendor)
+    assert made.outcome.status is Status.MANUAL
+    assert "installation was ended" in made.outcome.reason
+    assert slack.state.installed == {}
+    held, vendor = exchanging()
+    slack.fail("POST", "*/oauth.v2.access", Fault(500))
+    made = PROVIDER.reissue(held, vendor)
+    assert made.outcome.status is Status.MANUAL
+    assert slack.state.installed == {}
+    held, vendor = exchanging()
+    slack.fail("POST", "*/oauth.v2.access", Fault(500))
+    slack.fail("POST", "*/auth.revoke", Fault(403))
+    made = PROVIDER.reissue(held, vendor)
+    assert made.outcome.status is Status.UNKNOWN
+    assert "Revoke all OAuth tokens" in made.outcome.reason
+
+
+def test_after_a_crash_it_is_not_exchanged_twice(slack, exchanging) -> None:
+    held, vendor = exchanging()
+    before = PROVIDER.before_reissue(held, vendor)
+    assert PROVIDER.reissue(held, vendor).values
+    assert PROVIDER.reconcile_reissue(held, before, vendor).status is Status.UNCHANGED
+    again = PROVIDER.reissue(held, vendor).outcome
+    assert again.status is Status.MANUAL
+    assert "by us before an interruption" in again.reason
+
+
+class TestALongLivedTokensFaults(TestATokensFaults):
+    def start(self) -> RunningSlack:
+        running = super().start()
+        running.state.rotating = True
+        self.app = app_of(running)
+        return running
+
+    def context(self, environment, known) -> VendorContext:
+        return surroundings(
+            {**environment, **self.app}, known=known, settings=ROTATES, longest=0.005
+        )
+
+    def living(self, running: RunningSlack) -> int:
+        return len([one for one in running.state.refresh if one in running.state.installed])
+
+    def before_reissue(self, scene) -> None:
+        """Nothing is ended before: it is exchanged while it lives."""
+
+    @pytest.mark.parametrize("trouble", [one for one in Trouble if one is not Trouble.CRASH])
+    def test_there_is_one_successor_or_a_step(self, trouble: Trouble) -> None:
+        """After a crash the pair that was lost ends with the token: see above."""
+        super().test_there_is_one_successor_or_a_step(trouble)
