@@ -25,9 +25,12 @@ class _Rotated:
     secret: Any
     makes: Lambda
     seconds: float
+    unseen: int = 0
     token: str = ""
     ends: float = 0.0
     runs: int = 0
+    asked: list[str] = field(default_factory=list)
+    """Tokens of what was asked for and is not shown yet."""
 
 
 @dataclass
@@ -39,13 +42,17 @@ class Rotations:
     _by_name: dict[str, _Rotated] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def set(self, name: str, makes: Lambda, seconds: float = 0.0) -> None:
-        """Let *makes* rotate the secret *name* from now on, taking so many seconds."""
+    def set(self, name: str, makes: Lambda, seconds: float = 0.0, unseen: int = 0) -> None:
+        """Let *makes* rotate the secret *name* from now on, taking so many seconds.
+
+        *unseen*: how often it may be asked for before ``DescribeSecret`` shows anything of it. AWS names no
+        time for that, and has the request's token for it: one that it knows makes no second version.
+        """
         secret = self._backend().secrets[name]
         secret.rotation_requested = secret.rotation_enabled = True
         where = f"arn:aws:lambda:{self.region}:{self.account}:function"
         secret.rotation_lambda_arn = f"{where}:rotate-{name.replace('/', '-')}"
-        self._by_name[name] = _Rotated(secret, makes, seconds)
+        self._by_name[name] = _Rotated(secret, makes, seconds, unseen)
 
     def begin(self, name: str, token: str) -> None:
         """Start a rotation as its schedule would."""
@@ -63,6 +70,14 @@ class Rotations:
             raise NotNowError("No Lambda rotation function ARN is associated with this secret.")
         self.settle()
         with self._lock:
+            if rotated.unseen:
+                rotated.unseen -= 1
+                rotated.asked += [] if token in rotated.asked else [token]
+                return {"ARN": secret.arn, "Name": secret.name, "VersionId": token}
+            if rotated.asked:
+                rotated.asked += [] if token in rotated.asked else [token]
+                self._next(rotated)
+                return {"ARN": secret.arn, "Name": secret.name, "VersionId": token}
             pending = next(
                 (
                     name
@@ -72,11 +87,7 @@ class Rotations:
                 "",
             )
             if not pending and token not in secret.versions:
-                secret.versions[token] = {
-                    "createdate": int(time.time()),
-                    "version_id": token,
-                    "version_stages": ["AWSPENDING"],
-                }
+                _begin(secret, token)
                 pending = token
             if pending and not rotated.token:
                 rotated.token, rotated.ends = pending, time.monotonic() + rotated.seconds
@@ -93,6 +104,13 @@ class Rotations:
                 if rotated.token and time.monotonic() >= rotated.ends:
                     self._end(rotated)
 
+    def _next(self, rotated: _Rotated) -> None:
+        """Show and start what was asked for first."""
+        token = rotated.asked.pop(0)
+        if token not in rotated.secret.versions:
+            _begin(rotated.secret, token)
+            rotated.token, rotated.ends = token, time.monotonic() + rotated.seconds
+
     def _end(self, rotated: _Rotated) -> None:
         secret, token = rotated.secret, rotated.token
         rotated.token = ""
@@ -105,8 +123,18 @@ class Rotations:
         secret.reset_default_version(
             {**version, "secret_string": made, "version_stages": ["AWSCURRENT"]}, token
         )
+        if rotated.asked:
+            self._next(rotated)
 
     def _backend(self) -> Any:
         from moto.secretsmanager.models import secretsmanager_backends
 
         return secretsmanager_backends[self.account][self.region]
+
+
+def _begin(secret: Any, token: str) -> None:
+    secret.versions[token] = {
+        "createdate": int(time.time()),
+        "version_id": token,
+        "version_stages": ["AWSPENDING"],
+    }

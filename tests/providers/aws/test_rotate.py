@@ -17,6 +17,7 @@ from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate_providers.aws.local import RunningAws
 from remediate_providers.aws.secrets_manager import SecretsManagerStore
+from remediate_providers.aws.session import ATTEMPTS
 
 from .conftest import secret_of
 
@@ -68,6 +69,24 @@ def test_the_lambda_is_asked_once_and_what_it_made_is_read(
     assert aws.gate.rotations.runs(place) == 1
     put = store.put(target(place), made.values, context())
     assert put.status is Status.UNCHANGED, "it is there already"
+
+
+def test_one_whose_answer_is_lost_is_asked_for_by_the_same_name(
+    aws: RunningAws, place: str, context: Context
+) -> None:
+    """AWS has begun it and shows nothing of it yet: what is asked for again must be that one, not another."""
+    aws.gate.rotations.set(place, anew, unseen=ATTEMPTS)
+    before = store.before_rotation(target(place), context())
+    aws.gate.faults["secretsmanager:RotateSecret"] = ["drop-after"] * ATTEMPTS
+    lost = store.rotate(target(place), leaked(), before, context())
+    assert lost.outcome.status is Status.UNREACHABLE
+    assert not lost.values
+    made = store.rotate(target(place), leaked(), before, context())
+    assert made.outcome.status is Status.DONE, made.outcome
+    # Whatever else was begun has ended when anything is asked again.
+    now = secret_of(aws, place)
+    assert aws.gate.rotations.runs(place) == 1, "a second one ends the first one's value"
+    assert made.values["value"].reveal_text() == now["API_TOKEN"] != OLD
 
 
 def test_a_secret_that_nothing_rotates_is_not_asked(place: str, context: Context) -> None:
