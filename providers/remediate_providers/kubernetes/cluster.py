@@ -35,7 +35,9 @@ _OUT_OF_ORDER = frozenset({429, 500, 502, 503, 504})
 class ClusterError(Exception):
     """A call that came to nothing: how that is told, and why, fit for the record."""
 
-    def __init__(self, status: Status, reason: str, code: int = 0, *, sent: bool = False) -> None:
+    def __init__(
+        self, status: Status, reason: str, code: int = 0, *, sent: bool = False, words: str = ""
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
@@ -43,6 +45,8 @@ class ClusterError(Exception):
         """The HTTP status; 0 where there was no answer."""
         self.sent = sent
         """Whether it may have had its effect."""
+        self.words = words
+        """The server's own, in its Status; empty where it sent none."""
 
 
 class Cluster:
@@ -137,7 +141,7 @@ class Cluster:
             )
         else:
             reason = f"{self.host} answered {code} to: {what}{quoted}"
-        return ClusterError(Status.REFUSED, reason, code)
+        return ClusterError(Status.REFUSED, reason, code, words=words)
 
     def _said(self, status: object) -> str:
         words = status if isinstance(status, Exception) else getattr(status, "message", "")

@@ -1,8 +1,10 @@
 """``external-secret:NAMESPACE/NAME``: an ExternalSecret is told to fetch anew, and waited for.
 
 It holds no value itself: the store behind it is written first, and stands before it in the policy. Any change of an
-annotation makes the operator look again (https://external-secrets.io/latest/introduction/faq/); ``status.refreshTime``
-and the condition Ready tell when it has.
+annotation makes the operator look again (https://external-secrets.io/latest/introduction/faq/). Where it could fetch,
+``status.refreshTime``, in whole seconds, and ``status.syncedResourceVersion``, which follows from the annotations, tell of it
+and the condition Ready is true; where it could not, the condition alone says so
+(external-secrets/external-secrets, pkg/controllers/externalsecret/externalsecret_controller.go: markAsDone, markAsFailed).
 """
 
 from __future__ import annotations
@@ -25,6 +27,11 @@ from remediate_providers.kubernetes.secrets import Place, read_secret
 PAUSE = 2.0
 """Seconds between two looks."""
 ANNOTATION = "force-sync"
+GROUP = "external-secrets.io"
+VERSIONS = ("v1", "v1beta1")
+"""Those that are asked for, the newest first. The operator serves v1beta1 alone up to 0.15, both in 0.16, and v1 alone from 0.17
+on (https://github.com/external-secrets/external-secrets/releases/tag/v0.17.0)."""
+_NEVER = ("", "")
 _FORM = "external-secret:NAMESPACE/NAME or external-secret:NAMESPACE/NAME#KEY=part"
 
 
@@ -71,6 +78,7 @@ class _Sync:
         self._place = place
         self._wanted = target.assign(values) if target.keys else {}
         self._any = [] if target.keys else list(values.values())
+        self._version = VERSIONS[0]
 
     def run(self) -> Outcome:
         """Force it, and wait until it has fetched what is new."""
@@ -82,20 +90,26 @@ class _Sync:
                 "its refreshPolicy is CreatedOnce: it fetches a value once and never again "
                 "(delete the Secret that it made, and it makes it anew)",
             )
-        since = _refreshed(before)
-        if self.holds(before) and _ready(before)[0]:
+        if ((before.get("spec") or {}).get("target") or {}).get("immutable") is True:
+            raise ClusterError(
+                Status.REFUSED,
+                "its target is immutable: once fetched it is never fetched again (delete the Secret "
+                "that it made, and it makes it anew)",
+            )
+        since, was_ready = _fetched(before), _ready(before)[0]
+        if was_ready and self.holds(before):
             return self._synced(before, Status.UNCHANGED)
         self._force()
         while True:
             now = self.read()
             ready, words = _ready(now)
-            fresh = _refreshed(now) not in ("", since)
+            fresh = _fetched(now) not in (_NEVER, since)
             held = self.holds(now)
             if ready and fresh and held is not False:
                 return self._synced(now, Status.DONE)
             if not self._cluster.patience.wait(PAUSE):
                 break
-        if fresh and not ready:
+        if not ready and (fresh or was_ready):
             raise ClusterError(Status.REFUSED, f"its operator could not fetch the value: {words}")
         if fresh:
             raise ClusterError(
@@ -103,20 +117,46 @@ class _Sync:
                 "it fetched anew, and the Secret still holds another value: is the store that it "
                 "reads named before it in the policy?",
             )
+        still = "" if ready else f" (not Ready, as before: {words})"
         raise ClusterError(
-            Status.UNKNOWN, "it was told to fetch anew, and has not yet: does its operator run?"
+            Status.UNKNOWN,
+            f"it was told to fetch anew, and has not yet{still}: does its operator run?",
         )
 
     def read(self) -> dict[str, Any]:
-        """The object. Raises `ClusterError`."""
-        return _object(
-            self._cluster.ask(
-                lambda client: client.get(
-                    resource(), self._place.name, namespace=self._place.namespace
-                ),
-                f"get the ExternalSecret {self._place}",
+        """The object, in the version that the cluster serves. Raises `ClusterError`.
+
+        Which one that is nobody is asked but the object: a version that is not served is 404 without a word of the
+        cluster's own, and the rights that it takes are the same for all.
+        """
+        lacking: list[ClusterError] = []
+        for version in sorted(VERSIONS, key=lambda one: one != self._version):
+            try:
+                found = self._get(version)
+            except ClusterError as error:
+                if error.code != 404:
+                    raise
+                lacking.append(error)
+            else:
+                self._version = version
+                return _object(found, self._cluster)
+        for lack in lacking:
+            if lack.words:
+                raise lack
+        served = " or ".join(f"{GROUP}/{version}" for version in VERSIONS)
+        raise ClusterError(
+            Status.REFUSED,
+            f"{self._cluster.host} serves no ExternalSecrets of {served}: is the operator installed "
+            "there, and is this the cluster that is meant (KUBECONFIG)?",
+            404,
+        )
+
+    def _get(self, version: str) -> Any:
+        return self._cluster.ask(
+            lambda client: client.get(
+                resource(version), self._place.name, namespace=self._place.namespace
             ),
-            self._cluster,
+            f"get the ExternalSecret {self._place}",
         )
 
     def holds(self, found: Mapping[str, Any]) -> bool | None:
@@ -141,7 +181,7 @@ class _Sync:
         patch = {"metadata": {"annotations": {ANNOTATION: str(time.time_ns() // 1_000_000)}}}
         self._cluster.ask(
             lambda client: client.patch(
-                resource(),
+                resource(self._version),
                 self._place.name,
                 patch,
                 namespace=self._place.namespace,
@@ -151,13 +191,17 @@ class _Sync:
         )
 
     def _synced(self, found: Mapping[str, Any], status: Status) -> Outcome:
-        at = _refreshed(found)
-        data: dict[str, Json] = {"refresh_time": at, "context": self._cluster.context}
+        at = _fetched(found)[0]
+        data: dict[str, Json] = {
+            "refresh_time": at,
+            "context": self._cluster.context,
+            "api_version": f"{GROUP}/{self._version}",
+        }
         held = self.holds(found)
         read = "its Secret holds the new value" if held else "its Secret may not be read by us"
         probe = (
-            f"GET externalsecrets/{self._place.name} in {self._place.namespace} at "
-            f"{self._cluster.host}"
+            f"GET externalsecrets.{self._version}.{GROUP}/{self._place.name} in "
+            f"{self._place.namespace} at {self._cluster.host}"
         )
         seen = Evidence(probe, f"Ready, refreshTime {at}; {read}", self._cluster.vendor.now())
         text = f"{self._target.spec} has fetched anew; {read}"
@@ -166,13 +210,11 @@ class _Sync:
         return Outcome(status, text, evidence=(seen,), data=data)
 
 
-def resource() -> Any:
-    """The kind, as its operator has it since 0.16: external-secrets.io/v1."""
+def resource(version: str) -> Any:
+    """The kind, in one of `VERSIONS`."""
     from lightkube.generic_resource import create_namespaced_resource
 
-    return create_namespaced_resource(
-        "external-secrets.io", "v1", "ExternalSecret", "externalsecrets"
-    )
+    return create_namespaced_resource(GROUP, version, "ExternalSecret", "externalsecrets")
 
 
 def _object(found: Any, cluster: Cluster) -> dict[str, Any]:
@@ -183,8 +225,10 @@ def _object(found: Any, cluster: Cluster) -> dict[str, Any]:
     return data
 
 
-def _refreshed(found: Mapping[str, Any]) -> str:
-    return str((found.get("status") or {}).get("refreshTime") or "")
+def _fetched(found: Mapping[str, Any]) -> tuple[str, str]:
+    """When the value was fetched last, and of which version of the object; `_NEVER` where it was not."""
+    status = found.get("status") or {}
+    return str(status.get("refreshTime") or ""), str(status.get("syncedResourceVersion") or "")
 
 
 def _ready(found: Mapping[str, Any]) -> tuple[bool, str]:

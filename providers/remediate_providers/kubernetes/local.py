@@ -7,6 +7,10 @@
 - A token that was accepted is remembered for a while (``--authentication-token-webhook-cache-ttl`` and the service account
   authenticator's cache): a deleted one is accepted until that is over.
 - The controllers are slow: a token appears in its Secret, and an ExternalSecret is synchronised, a moment later.
+- A version of a group that is not served is a plain page, 404, after the rights were looked at. Of what is served in
+  several, each is the same object.
+- ExternalSecrets tell of a success in whole seconds, and of a failure by their condition alone; with an immutable target, and
+  where they are to fetch once, they are left alone for good.
 
 Sources: https://kubernetes.io/docs/reference/using-api/api-concepts/, k8s.io/apimachinery/pkg/api/errors.
 """
@@ -21,6 +25,7 @@ import re
 import tempfile
 import time
 import uuid
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +55,10 @@ class State:
     """Token to what it may (``verb plural``); None for everything."""
     backend: dict[str, bytes] = field(default_factory=dict)
     """The store that ExternalSecrets read, by remote key."""
+    served: dict[str, tuple[str, ...]] = field(
+        default_factory=lambda: {"external-secrets.io": ("v1",)}
+    )
+    """Versions by group, where not every one is."""
     due: dict[tuple[str, str], float] = field(default_factory=dict)
     """ExternalSecrets to be synchronised, and when."""
     accepted: dict[str, float] = field(default_factory=dict)
@@ -171,6 +180,11 @@ class State:
     def _synchronise(self, namespace: str, name: str) -> None:
         found = self.objects["externalsecrets", namespace, name]
         spec = found["spec"]
+        synced = bool(found.get("status", {}).get("refreshTime"))
+        if synced and (
+            spec.get("target", {}).get("immutable") or spec.get("refreshPolicy") == "CreatedOnce"
+        ):
+            return
         missing = [
             row["remoteRef"]["key"]
             for row in spec["data"]
@@ -184,17 +198,18 @@ class State:
             }
             owner = owner_of("ExternalSecret", name)
             self.secret(namespace, target, values, metadata={"ownerReferences": [owner]})
-        found["status"] = {
-            # The operator counts whole seconds; one more a run, so that two of a test differ.
-            "refreshTime": f"2026-01-02T03:04:05.{next(self.versions):06d}Z",
-            "conditions": [
-                {
-                    "type": "Ready",
-                    "status": "True" if ready else "False",
-                    "reason": "SecretSynced" if ready else "SecretSyncedError",
-                }
-            ],
-        }
+        status = found.setdefault("status", {})
+        if ready:
+            status["refreshTime"] = f"{utc_now()[:19]}Z"
+            annotations = json.dumps(found["metadata"].get("annotations"), sort_keys=True)
+            status["syncedResourceVersion"] = f"1-{zlib.crc32(annotations.encode())}"
+        status["conditions"] = [
+            {
+                "type": "Ready",
+                "status": "True" if ready else "False",
+                "reason": "SecretSynced" if ready else "SecretSyncedError",
+            }
+        ]
 
 
 class RunningKubernetes:
@@ -252,6 +267,11 @@ class RunningKubernetes:
                 "Forbidden",
                 f'{plural}{named} is forbidden: User "user" cannot {verb} resource "{plural}" in API '
                 f'group "{group}"{place}',
+            )
+        served = self.state.served.get(match["group"] or "")
+        if served is not None and match["version"] not in served:
+            return Reply(
+                404, b"404 page not found\n", {"Content-Type": "text/plain; charset=utf-8"}
             )
         if plural == "tokenreviews":
             return self._review(request)

@@ -135,3 +135,12 @@ class TestExternalSecretFaults(TestKubernetesStoreFaults):
 
     def target(self, running: Addressed) -> Target:
         return Target("external-secret", "prod/app", (("KEY", None),), "external-secret:prod/app")
+
+
+class TestOlderExternalSecretFaults(TestExternalSecretFaults):
+    """One whose operator serves the version before: what is asked for first is not there."""
+
+    def start(self) -> Addressed:
+        running = super().start()
+        running.kube.state.served["external-secrets.io"] = ("v1beta1",)
+        return running

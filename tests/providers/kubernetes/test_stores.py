@@ -150,6 +150,99 @@ def test_an_external_secret_is_forced_and_waited_for(
     assert EXTERNAL.holds(whole, NEW, around()) is True
 
 
+@pytest.mark.parametrize(
+    ("served", "used"),
+    [
+        (("v1",), "v1"),
+        (("v1beta1",), "v1beta1"),
+        (("v1beta1", "v1"), "v1"),
+        (("v1alpha1", "v1beta1"), "v1beta1"),
+    ],
+)
+def test_the_version_that_the_cluster_serves_is_used(
+    kube: RunningKubernetes, around: Around, served: tuple[str, ...], used: str
+) -> None:
+    kube.state.served["external-secrets.io"] = served
+    external(kube)
+    kube.state.backend["prod/app"] = NEW["value"].reveal()
+    may = ("get externalsecrets", "patch externalsecrets", "get secrets")
+    outcome = EXTERNAL.put(at(scheme="external-secret"), NEW, around(*may))
+    assert outcome.status is Status.DONE, outcome.reason
+    assert outcome.data["api_version"] == f"external-secrets.io/{used}"
+    assert f"externalsecrets.{used}.external-secrets.io/app" in outcome.evidence[0].probe
+    assert data(kube) == {"KEY": NEW["value"].reveal()}
+    assert EXTERNAL.holds(at(scheme="external-secret"), NEW, around(*may)) is True
+
+
+@pytest.mark.parametrize("served", [(), ("v1alpha1",)])
+def test_a_cluster_without_external_secrets_is_said(
+    kube: RunningKubernetes, around: Around, served: tuple[str, ...]
+) -> None:
+    kube.state.served["external-secrets.io"] = served
+    external(kube)
+    outcome = EXTERNAL.put(at(scheme="external-secret"), NEW, around())
+    assert outcome.status is Status.REFUSED
+    assert "external-secrets.io/v1 or external-secrets.io/v1beta1" in outcome.reason
+    assert EXTERNAL.holds(at(scheme="external-secret"), NEW, around()) is None
+
+
+@pytest.mark.parametrize("served", [("v1",), ("v1beta1",), ("v1", "v1beta1")])
+def test_one_that_is_not_there_is_no_missing_operator(
+    kube: RunningKubernetes, around: Around, served: tuple[str, ...]
+) -> None:
+    kube.state.served["external-secrets.io"] = served
+    outcome = EXTERNAL.put(at(scheme="external-secret"), NEW, around())
+    assert outcome.status is Status.REFUSED
+    assert 'externalsecrets "app" not found' in outcome.reason
+
+
+@pytest.mark.parametrize("served", [("v1",), ("v1beta1",)])
+def test_a_right_that_is_missing_is_no_missing_version(
+    kube: RunningKubernetes, around: Around, served: tuple[str, ...]
+) -> None:
+    kube.state.served["external-secrets.io"] = served
+    external(kube)
+    for may, verb in ((("get secrets",), "get"), (("get externalsecrets",), "patch")):
+        outcome = EXTERNAL.put(at(scheme="external-secret"), NEW, around(*may))
+        assert outcome.status is Status.REFUSED
+        assert f'cannot {verb} resource "externalsecrets"' in outcome.reason
+
+
+def test_two_fetches_within_one_second_are_two(kube: RunningKubernetes, around: Around) -> None:
+    """The operator counts whole seconds: what it fetched is told by the object's version, too."""
+    external(kube)
+    kube.state.lag = 0
+    for number in range(4):
+        values = {"value": Secret(f"new-{number}-" + "a1B2" * 6)}
+        kube.state.backend["prod/app"] = values["value"].reveal()
+        outcome = EXTERNAL.put(at(scheme="external-secret"), values, around())
+        assert outcome.status is Status.DONE, outcome.reason
+
+
+def test_an_operator_that_could_not_fetch_is_quoted(
+    kube: RunningKubernetes, around: Around
+) -> None:
+    external(kube)
+    short = surroundings(kube.environment(), longest=0.02, seconds=40)
+    kube.state.backend["prod/app"] = b"the leaked one"
+    assert EXTERNAL.put(at(scheme="external-secret"), NEW, short).status is Status.REFUSED
+    del kube.state.backend["prod/app"]
+    outcome = EXTERNAL.put(at(scheme="external-secret"), NEW, short)
+    assert outcome.status is Status.REFUSED
+    assert "could not fetch the value: SecretSyncedError" in outcome.reason
+    # Now it is as it was: nobody can tell a second failure from no attempt.
+    again = EXTERNAL.put(at(scheme="external-secret"), NEW, short)
+    assert again.status is Status.UNKNOWN
+    assert "SecretSyncedError" in again.reason
+
+
+def test_one_whose_target_is_immutable_is_refused(kube: RunningKubernetes, around: Around) -> None:
+    external(kube, target={"name": "app", "immutable": True})
+    outcome = EXTERNAL.put(at(scheme="external-secret"), NEW, around())
+    assert outcome.status is Status.REFUSED
+    assert "immutable" in outcome.reason
+
+
 def test_an_external_secret_that_fetches_something_else_is_said(
     kube: RunningKubernetes, around: Around
 ) -> None:
