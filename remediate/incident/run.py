@@ -11,6 +11,7 @@ from pathlib import Path
 
 from remediate.errors import Error
 from remediate.history.model import Needle, Progress
+from remediate.history.remote import addresses
 from remediate.history.repo import Repo
 from remediate.incident import sealing
 from remediate.incident.answers import Answers
@@ -459,6 +460,7 @@ class Run:
             settings=table_settings(table) if table else {},
             known=self._known_of(credential.id if credential else None),
             known_of=self._known_of,
+            remotes=lambda: addresses(self.repo),
             root=self.repo.work_tree or self.repo.git_dir,
             progress=lambda message: self.emit("progress", step=message, done=0, total=None),
             deadline=lambda: end,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -53,6 +53,8 @@ class VendorContext:
     `REISSUED` the data of its successor's making, where there is one."""
     known_of: Callable[[str], Mapping[str, Json]] | None = None
     """The same of another credential, by its id: a batch has one context."""
+    remotes: Callable[[], Sequence[str]] = lambda: ()
+    """Addresses of the remotes of the repository that it leaked in, without user info: for a vendor that hosts it."""
     root: Path | None = None
     """Where the user's own programs are run: the root of the work tree."""
     now: Callable[[], str] = utc_now

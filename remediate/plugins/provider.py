@@ -258,6 +258,17 @@ class Triages(Protocol):
 
 
 @runtime_checkable
+class TriagesTogether(Protocol):
+    """Looks for the footholds of several at once: what belongs to none of them alone is read once for all."""
+
+    def triage_all(
+        self, batch: Sequence[Held], since: str | None, vendor: VendorContext
+    ) -> Mapping[str, Facts]:
+        """Credential id to what `Triages.triage` tells, one for each in *batch*."""
+        ...
+
+
+@runtime_checkable
 class Investigates(Protocol):
     """Can tell what was done with the credential while it was out."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from remediate.errors import Error
+from remediate.incident.policy import CredentialPolicy
+from remediate.incident.rows import Topic
 from remediate.incident.run import Run
 from remediate.model import Credential
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Facts
-from remediate.plugins.provider import Held, Triages
+from remediate.plugins.provider import Held, Triages, TriagesTogether
 from remediate.stages.askingall import Ask, ask_each
 from remediate.stages.authority import may_act
 from remediate.stages.holders import look_for_holders
@@ -21,6 +24,7 @@ def act(run: Run) -> Result:
     """Look, and write down. `recover` issues nothing for an owner with footholds."""
     since = exposed_since(run)
     asks: list[tuple[Credential, Ask]] = []
+    together: dict[tuple[str, CredentialPolicy], list[Credential]] = {}
     looked: list[Credential] = []
     ours = [c for c in run.credentials() if may_act(run, c) is None]
     for credential in ours:
@@ -28,14 +32,37 @@ def act(run: Run) -> Result:
         if not isinstance(provider, Triages):
             continue
         looked.append(credential)
-        if run.knows("footholds", credential) is None:
+        if run.knows(Topic.FOOTHOLDS, credential) is not None:
+            continue
+        if isinstance(provider, TriagesTogether):
+            same = (provider.name, run.policy.for_credential(credential))
+            together.setdefault(same, []).append(credential)
+        else:
             asks.append((credential, functools.partial(_triage, provider, since)))
-    ask_each(run, "footholds", "triage", asks)
+    for batch in together.values():
+        _look_at_all(run, batch, since)
+    ask_each(run, Topic.FOOTHOLDS, "triage", asks)
     signs = sum(bool(footholds(run, credential.id)) for credential in looked)
     used = look_for_holders(run, ours)
     text = f"looked at {count(len(looked), 'credential')}; {signs} with signs of a foothold"
     more = f"; {count(used, 'place')} at a vendor to be given the new value" if used else ""
     return Result(DONE, text + more)
+
+
+def _look_at_all(run: Run, batch: Sequence[Credential], since: str | None) -> None:
+    """Several of one provider and one policy: what belongs to none of them alone is read once."""
+    provider = run.provider(batch[0])
+    assert isinstance(provider, TriagesTogether)
+    held = run.held_all(batch, "triage")
+    try:
+        told = provider.triage_all(held, since, run.vendor(batch[0]))
+    except Error:
+        raise
+    except Exception as error:
+        # Its text may hold a value.
+        why = {Topic.FOOTHOLDS: f"a fault inside remediate ({type(error).__name__})"}
+        told = {credential.id: Facts(unknown=why) for credential in batch}
+    run.learn_all(Topic.FOOTHOLDS, [(credential, told[credential.id]) for credential in batch])
 
 
 def _triage(provider: Triages, since: str | None, held: Held, vendor: VendorContext) -> Facts:

@@ -1,30 +1,23 @@
 """What was done with a token while it was out: organisations' audit logs, searched by its hash.
 
-``GET /orgs/{org}/audit-log`` is for owners of organisations on GitHub Enterprise Cloud (``read:audit_log``).
-It keeps 180 days, and a search by token leaves out Git events, which it keeps for 7. A person's own security
-log has no API at all.
+A person's own security log has no API at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, quote, urlsplit
+from datetime import timedelta
 
-from remediate.clock import parse, rfc3339
-from remediate.http import Answer, HttpError
+from remediate.clock import parse
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Facts
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
-from remediate_providers.github import responder
+from remediate_providers.github import audit, responder
 from remediate_providers.github.server import Api
-from remediate_providers.github.tokens import PART, hashed
+from remediate_providers.github.tokens import PART
 
-RETENTION = timedelta(days=180)
-PAGES = 20
-"""Pages of 100 events that are read of one organisation at most."""
 ORGANISATIONS = 10
 MOST = 200
 """Events without suspicion that are kept."""
@@ -84,7 +77,7 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
             reason = f"an audit log is read with a token of yours: {responder.HOW}"
         if reason or token is None or own is None or not isinstance(names, list | tuple):
             return Facts(unknown={"events": reason, **unknown})
-        if since is not None and _age(since, vendor) > RETENTION:
+        if since is not None and _age(since, vendor) > audit.RETENTION:
             unknown["before"] = (
                 "GitHub keeps 180 days of an audit log; of before there is no evidence kept"
             )
@@ -92,12 +85,12 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
         evidence: list[Evidence] = []
         read = 0
         for name in [str(one) for one in names][:ORGANISATIONS]:
-            found, why, seen = _organisation(api, name, token, own, since, vendor)
-            evidence += seen
-            events += found
-            read += not why
-            if why:
-                unknown[f"events of {name}"] = why
+            log = audit.done_with(api, name, token, own, since, vendor)
+            evidence += log.evidence
+            events += [_event(row, vendor) for row in log.rows]
+            read += not log.why
+            if log.why:
+                unknown[f"events of {name}"] = log.why
         if events:
             asked = [str(one) for one in names][:ORGANISATIONS]
             _mark_addresses(api, asked, token, own, since, vendor, events, unknown)
@@ -116,35 +109,6 @@ def _fit(events: Sequence[dict[str, Json]]) -> list[Json]:
     return [event for event in ordered if event["suspicious"] or event in others]
 
 
-def _organisation(
-    api: Api, name: str, token: Secret, own: Secret, since: str | None, vendor: VendorContext
-) -> tuple[list[dict[str, Json]], str, list[Evidence]]:
-    """Events, the reason why they are not all, and what was seen."""
-    phrase = f'hashed_token:"{hashed(token)}"'
-    if since is not None:
-        phrase += f" created:>={since[:10]}"
-    query = {"phrase": phrase, "include": "all", "per_page": "100", "order": "asc"}
-    path = f"/orgs/{quote(name, safe='')}/audit-log"
-    events: list[dict[str, Json]] = []
-    evidence: list[Evidence] = []
-    for _ in range(PAGES):
-        try:
-            answer = api.ask("GET", path, own, query=query)
-        except HttpError as error:
-            return events, api.refusal(error), evidence
-        evidence = [Evidence(f"GET {path} at {api.server.host}", str(answer.status), vendor.now())]
-        rows = answer.json()
-        vendor.keep(f"GET {path}", answer.body)
-        if answer.status != 200 or not isinstance(rows, list):
-            return events, api.refusal(answer), evidence
-        events += [_event(row, vendor) for row in rows if isinstance(row, dict)]
-        after = _next(answer)
-        if after is None:
-            return events, "", evidence
-        query = {**query, "after": after}
-    return events, f"there are more than {PAGES * 100}", evidence
-
-
 def _mark_addresses(
     api: Api,
     names: Sequence[str],
@@ -161,20 +125,11 @@ def _mark_addresses(
     """
     known: set[Json] = set()
     for name in names if since is not None else ():
-        phrase = f'hashed_token:"{hashed(token)}" created:<{since[:10] if since else ""}'
-        query = {"phrase": phrase, "include": "all", "per_page": "100", "order": "desc"}
-        path = f"/orgs/{quote(name, safe='')}/audit-log"
-        try:
-            answer = api.ask("GET", path, own, query=query)
-        except HttpError as error:
-            unknown["addresses"] = f"which were used before the leak: {api.refusal(error)}"
+        found, why = audit.addresses_before(api, name, token, own, since or "", vendor)
+        if why:
+            unknown["addresses"] = f"which were used before the leak: {why}"
             return
-        rows = answer.json()
-        if answer.status != 200 or not isinstance(rows, list):
-            unknown["addresses"] = f"which were used before the leak: {api.refusal(answer)}"
-            return
-        vendor.keep(f"GET {path} before the leak", answer.body)
-        known |= {_event(row, vendor)["from"] for row in rows if isinstance(row, dict)} - {None}
+        known |= found
     if not known:
         unknown["addresses"] = (
             "since when it was out is not known"
@@ -195,39 +150,16 @@ def _event(row: Mapping[str, object], vendor: VendorContext) -> dict[str, Json]:
 
     action = text("action") or "?"
     why = next((why for start, why in _SUSPICIOUS.items() if action.startswith(start)), None)
-    place = text("repo", "org")
+    place = audit.place(row, vendor)
     return {
-        "at": _moment(row.get("@timestamp", row.get("created_at"))),
+        "at": audit.moment(row),
         "what": f"{action} in {place}" if place else action,
         "who": text("actor"),
-        "from": text("actor_ip", "actor_location"),
+        "from": audit.address(row, vendor),
         "agent": text("user_agent"),
         "suspicious": why is not None,
         "why": why or "",
     }
-
-
-def _moment(value: object) -> str | None:
-    """A time of the audit log, milliseconds since 1970, as RFC 3339."""
-    if not isinstance(value, int | float):
-        return None
-    try:
-        return rfc3339(datetime.fromtimestamp(value / 1000, UTC))
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _next(answer: Answer) -> str | None:
-    """The cursor of the next page. Nothing else of the address in ``Link`` is believed."""
-    for part in answer.headers.get("Link", "").split(","):
-        address, _, rest = part.partition(";")
-        if 'rel="next"' in rest:
-            try:
-                query = parse_qs(urlsplit(address.strip(" <>")).query)
-            except ValueError:
-                return None
-            return next(iter(query.get("after", [])), None)
-    return None
 
 
 def _age(since: str, vendor: VendorContext) -> timedelta:

@@ -14,6 +14,7 @@ from remediate.secret import Secret
 from remediate_providers.github import tokens
 from remediate_providers.github.local_api import PREFIX, Answers
 from remediate_providers.github.local_apps import AppAnswers
+from remediate_providers.github.local_footholds import FootholdAnswers
 from remediate_providers.github.local_host import HostAnswers
 from remediate_providers.github.local_orgs import OrganisationAnswers
 from remediate_providers.github.local_pages import Form
@@ -59,8 +60,10 @@ class RunningGitHub:
         state.writers[REPOSITORY] = frozenset({OWNER, RESPONDER})
         state.places |= {REPOSITORY: Place(), f"{REPOSITORY}@{ENVIRONMENT}": Place()}
         self.responder = state.issue(RESPONDER, scopes=("repo", "read:org", "read:audit_log"))
-        self.organisations = OrganisationAnswers(state, Answers(state))
+        self.footholds = FootholdAnswers(state, Answers(state))
+        self.organisations = OrganisationAnswers(state, self.footholds)
         self.host = HostAnswers(state, AppAnswers(state, self.organisations))
+        self.footholds.ssh_keys = self.host.ssh_keys
         self._server = Loopback(self.host, "github.com", PREFIX)
         state.requests = self._server.requests
 
@@ -136,4 +139,4 @@ class RunningGitHub:
             "repo": REPOSITORY,
         }
         self.state.log(ORGANISATION, value, OWNER, "repo.download_zip", **thief)
-        self.state.log(ORGANISATION, value, OWNER, "public_key.create", **thief)
+        self.state.log(ORGANISATION, value, OWNER, "migration.create", **thief)

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from remediate.secret import Secret
-from remediate_providers.github import local_copies, local_merging
+from remediate_providers.github import local_copies, local_footholds, local_merging
 from remediate_providers.github.local_state import State
 from remediate_providers.loopback import Reply, Request
 
@@ -29,6 +29,9 @@ _FLAGS = (
     "lock_branch",
     "allow_fork_syncing",
 )
+
+
+_LONG_AGO = {"created_at": "2025-01-02T03:04:05Z", "updated_at": "2025-01-02T03:04:05Z"}
 
 
 @dataclass
@@ -60,6 +63,10 @@ class HostedRepository:
     forks: list[dict[str, Any]] = field(default_factory=list)
     releases: list[dict[str, Any]] = field(default_factory=list)
     collaborators: list[str] = field(default_factory=list)
+    invitations: list[dict[str, Any]] = field(default_factory=list)
+    runners: list[dict[str, Any]] = field(default_factory=list)
+    activity: list[dict[str, Any]] = field(default_factory=list)
+    """Its pushes."""
     commits: set[str] = field(default_factory=set)
     """Commits that its pages and API show, reachable or not."""
     alerts: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -257,7 +264,9 @@ class _Call:
         return Reply(200, {"html_url": url, "public": True}) if url else _not_found()
 
     def about(self) -> Reply:
-        return Reply(200, dict(self.repository.about))
+        login = self.name.partition("/")[0]
+        kind = "Organization" if login in self.answers.state.owners else "User"
+        return Reply(200, {**self.repository.about, "owner": {"login": login, "type": kind}})
 
     def set_about(self) -> Reply:
         body = dict(self.request.json() or {})
@@ -347,7 +356,7 @@ class _Call:
         return Reply(200, {"url": "", "enabled": True})
 
     def workflows(self) -> Reply:
-        rows = list(self.repository.workflows.values())
+        rows = [{**_LONG_AGO, **one} for one in self.repository.workflows.values()]
         return Reply(200, {"total_count": len(rows), "workflows": self.page(rows)})
 
     def workflow(self, number: str) -> Reply:
@@ -386,6 +395,17 @@ class _Call:
 
     def collaborators(self) -> Reply:
         return Reply(200, self.page([{"login": name} for name in self.repository.collaborators]))
+
+    def invitations(self) -> Reply:
+        return Reply(200, self.page(self.repository.invitations))
+
+    def runners(self) -> Reply:
+        rows = self.repository.runners
+        return Reply(200, {"total_count": len(rows), "runners": self.page(rows)})
+
+    def activity(self) -> Reply:
+        rows = local_footholds.activity(self.repository.activity, self.request.first("actor"))
+        return Reply(200, self.page(rows))
 
     def keys(self) -> Reply:
         return Reply(200, self.page(self.repository.deploy_keys))
@@ -440,7 +460,7 @@ def _masked(hook: Mapping[str, Any]) -> dict[str, Any]:
     config = dict(hook["config"])
     if "secret" in config:
         config["secret"] = "*" * 8
-    return {**hook, "config": config}
+    return {**_LONG_AGO, **hook, "config": config}
 
 
 _BRANCH = r"/branches/([^/]+)/protection"
@@ -467,6 +487,9 @@ _ROUTES: Sequence[tuple[str, str, Callable[..., Reply]]] = (
     ("GET", "/forks", _Call.forks),
     ("GET", "/releases", _Call.releases),
     ("GET", "/collaborators", _Call.collaborators),
+    ("GET", "/invitations", _Call.invitations),
+    ("GET", "/actions/runners", _Call.runners),
+    ("GET", "/activity", _Call.activity),
     ("GET", "/keys", _Call.keys),
     ("POST", "/keys", _Call.change_keys),
     ("DELETE", r"/keys/(\d+)", _Call.change_keys),

@@ -19,6 +19,7 @@ from remediate_providers.github import (
     review,
     revoke,
     tokens,
+    triage,
 )
 from remediate_providers.github.probe import look
 from remediate_providers.github.server import Api, Server
@@ -66,6 +67,16 @@ class GitHubProvider(MadeByHand):
     def confirm(self, new: Held, vendor: VendorContext) -> Check:
         """``GET /user`` with the new token."""
         return replace.confirm(new, vendor)
+
+    def triage(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
+        """New keys, webhooks, apps, people: in lists, and in organisations' audit logs by the token's hash."""
+        return self.triage_all([held], since, vendor)[held.id]
+
+    def triage_all(
+        self, batch: Sequence[Held], since: str | None, vendor: VendorContext
+    ) -> Mapping[str, Facts]:
+        """The same of several: what does not belong to one of them is read once."""
+        return triage.triage(batch, since, vendor)
 
     def investigate(self, held: Held, since: str | None, vendor: VendorContext) -> Facts:
         """Organisations' audit logs by the token's hash."""

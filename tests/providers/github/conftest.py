@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,8 @@ def around() -> Around:
         known: Mapping[str, Json] | None = None,
         longest: float = 0.02,
         settings: Mapping[str, Json] | None = None,
+        remotes: Sequence[str] = (),
+        now: str | None = None,
     ) -> VendorContext:
         end = time.monotonic() + seconds
         context = VendorContext(
@@ -80,7 +82,8 @@ def around() -> Around:
             sleep=lambda seconds: time.sleep(min(seconds, longest)),
             deadline=lambda: end,
         )
-        return replace(context, known=known or {})
+        context = replace(context, known=known or {}, remotes=lambda: remotes)
+        return context if now is None else replace(context, now=lambda: now)
 
     return make
 
@@ -110,6 +113,7 @@ _OPERATIONS: list[dict[str, Any]] = [
         "openapi-keys.json",
         "openapi-apps.json",
         "openapi-copies.json",
+        "openapi-footholds.json",
     )
     for operation in json.loads((Path(__file__).parent / name).read_text())["operations"]
 ]

@@ -11,7 +11,7 @@ import pytest
 from remediate.plugins.context import VendorContext
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
-from remediate_providers.github import evidence, tokens
+from remediate_providers.github import audit, evidence, tokens
 from remediate_providers.github.local import OWNER, REPOSITORY, RunningGitHub
 from remediate_providers.github.local_state import make_value
 from remediate_providers.github.provider import GitHubProvider
@@ -34,12 +34,7 @@ def test_events_by_hash_with_what_is_suspicious(
     assert isinstance(events, list)
     assert [(e["what"], e["who"], e["from"], e["why"]) for e in events] == [
         (f"repo.download_zip in {REPOSITORY}", OWNER, "203.0.113.77", "code was taken away"),
-        (
-            f"public_key.create in {REPOSITORY}",
-            OWNER,
-            "203.0.113.77",
-            "a key that outlives the token",
-        ),
+        (f"migration.create in {REPOSITORY}", OWNER, "203.0.113.77", "code was taken away"),
     ]
     assert "security-log" in told.unknown["personal_log"]
     assert "git_events" in told.unknown
@@ -155,7 +150,7 @@ def test_pages_end(github: RunningGitHub, around: Around, hold: Hold) -> None:
     told = PROVIDER.investigate(
         hold(make_value(tokens.CLASSIC)), None, around(github.environment(), known=KNOWN)
     )
-    assert len(github.asked("GET", LOG)) == evidence.PAGES
+    assert len(github.asked("GET", LOG)) == audit.PAGES
     assert "more than" in told.unknown["events of acme"]
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Outcome
+from remediate.plugins.outcome import Facts, Outcome
 from remediate.plugins.provider import Held
 from remediate.plugins.store import Target
 from remediate.secret import Secret
-from remediate.testing.faults import ProviderFaults, Scene, StoreFaults, every_trouble, hold
+from remediate.testing.faults import (
+    SINCE,
+    ProviderFaults,
+    Scene,
+    StoreFaults,
+    every_trouble,
+    hold,
+)
 from remediate.testing.proxy import Trouble
 from remediate_providers.github.actions_secrets import (
     ActionsSecretsStore,
@@ -22,11 +31,14 @@ from remediate_providers.github.actions_secrets import (
 )
 from remediate_providers.github.local import (
     ORGANISATION,
+    OWNER,
     REPOSITORY,
     RESPONDER,
     LocalGitHub,
     RunningGitHub,
 )
+from remediate_providers.github.local_footholds import Organisation
+from remediate_providers.github.local_host import HostedRepository
 from remediate_providers.github.provider import GitHubProvider
 from remediate_providers.loopback import Fault
 
@@ -128,3 +140,95 @@ class TestCodespacesSecretsFaults(TestAgentsSecretsFaults):
 
 class TestDependabotSecretsFaults(TestAgentsSecretsFaults):
     make = DependabotSecretsStore
+
+
+class TestFootholdFaults(TestGitHubFaults):
+    """One foothold in each list: whichever call goes wrong, each is found, or its list is not known."""
+
+    #: What is planted, the call that shows it, and whose list it is.
+    SHOWN: ClassVar[Sequence[tuple[str, str, str]]] = (
+        ("deploy key", f"/repos/{REPOSITORY}/keys", REPOSITORY),
+        ("webhook", f"/repos/{REPOSITORY}/hooks", REPOSITORY),
+        ("invitation", f"/repos/{REPOSITORY}/invitations", REPOSITORY),
+        ("workflow", f"/repos/{REPOSITORY}/actions/workflows", REPOSITORY),
+        ("organisation webhook", f"/orgs/{ORGANISATION}/hooks", ORGANISATION),
+        ("GitHub App", f"/orgs/{ORGANISATION}/installations", ORGANISATION),
+        ("SSH key", "/user/keys", OWNER),
+        ("GPG key", "/user/gpg_keys", OWNER),
+        ("SSH signing key", "/user/ssh_signing_keys", OWNER),
+        ("hook.create", f"/orgs/{ORGANISATION}/audit-log", ORGANISATION),
+    )
+    BESIDE = (
+        f"/repos/{REPOSITORY}",
+        f"/repos/{REPOSITORY}/activity",
+        f"/repos/{REPOSITORY}/collaborators",
+        f"/repos/{REPOSITORY}/actions/runners",
+        f"/orgs/{ORGANISATION}/invitations",
+        f"/orgs/{ORGANISATION}/outside_collaborators",
+        f"/orgs/{ORGANISATION}/actions/runners",
+        "/user",
+    )
+
+    def start(self) -> RunningGitHub:
+        running = super().start()
+        scopes = ("repo", "admin:org", "admin:org_hook", "read:audit_log")
+        keys = ("read:gpg_key", "read:ssh_signing_key")
+        running.responder = running.state.issue(OWNER, scopes=(*scopes, *keys))
+        running.state.owners[ORGANISATION] = frozenset({OWNER})
+        return running
+
+    def leaked(self, running: RunningGitHub) -> Held:
+        held = super().leaked(running)
+        # Too young for an audit log to clear it.
+        now = running.state.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        one: dict[str, Any] = {"id": 1, "created_at": now}
+        repository = HostedRepository(admins={OWNER: 1})
+        repository.deploy_keys = [{**one, "key": "ssh-ed25519 AAAA"}]
+        repository.hooks = {1: {**one, "config": {}}}
+        repository.invitations = [one]
+        repository.workflows = {1: {**one, "path": ".github/workflows/new.yml"}}
+        repository.activity = [{"timestamp": now, "actor": {"login": OWNER}}]
+        running.host.repositories[REPOSITORY] = repository
+        running.footholds.organisations[ORGANISATION] = Organisation(
+            hooks=[{**one, "config": {}}], installations=[one]
+        )
+        running.host.ssh_keys[OWNER] = [{**one, "key": "ssh-ed25519 AAAA"}]
+        running.footholds.gpg_keys[OWNER] = [one]
+        running.footholds.ssh_signing_keys[OWNER] = [one]
+        running.state.log(ORGANISATION, held.values["value"], OWNER, "hook.create")
+        return held
+
+    def context(self, environment: Mapping[str, str], known: Mapping[str, Json]) -> VendorContext:
+        learned: dict[str, Json] = {"owner": OWNER, "organisations": [ORGANISATION]}
+        context = super().context(environment, {**learned, **known})
+        remote = f"{environment['GITHUB_API_URL']}/{REPOSITORY}.git"
+        return replace(context, remotes=lambda: [remote])
+
+    @every_trouble
+    def test_looking_is_honest_whatever_goes_wrong(self, trouble: Trouble) -> None:
+        asked = set()
+        for scene, call in self._cases(trouble, self._looking):
+            asked.add(call.path)
+            facts = self._looking(scene)
+            footholds = facts.known["footholds"]
+            assert isinstance(footholds, list)
+            found = {row["what"] for row in footholds if isinstance(row, dict)}
+            for what, _path, place in self.SHOWN:
+                whose = "what was made with it in" if what == "hook.create" else f"{what}s of"
+                told = (f"{whose} {place}", f"footholds in {place}")
+                known = what in found or not facts.unknown.keys().isdisjoint(told)
+                assert known, f"{call}: {what} is found, or {told[0]} is not known"
+            assert all(facts.unknown.values()), f"{call}: what is not known has a reason"
+        missing = {*(path for _what, path, _place in self.SHOWN), *self.BESIDE} - asked
+        assert not missing, f"each call went wrong once, {missing} did not"
+
+    def _looking(self, scene: Scene) -> Facts:
+        facts: Facts = scene.provider.triage(scene.held, SINCE, scene.vendor())
+        scene.fit("triage", facts)
+        return facts
+
+    # The other flows are the same as of any token.
+    test_a_dead_one_is_never_called_alive = None  # type: ignore[assignment]
+    test_what_is_said_to_be_revoked_is = None  # type: ignore[assignment]
+    test_there_is_one_successor_or_a_step = None  # type: ignore[assignment]
+    test_what_is_said_to_be_deleted_is = None  # type: ignore[assignment]
