@@ -9,7 +9,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Facts
 from remediate.plugins.provider import Held
-from remediate_providers.azure import access, roles
+from remediate_providers.azure import access, activity, roles
 from remediate_providers.azure.server import Api, whose
 from remediate_providers.rest import TroubleError, objects, segment, text_of
 
@@ -71,6 +71,9 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
     after = f" and activityDateTime ge {since}" if since else ""
     query = {"$filter": f"initiatedBy/app/appId eq '{app.app_id}'{after}", "$top": "200"}
     told += [_change(one) for one in _logged(api, AUDITS, query, "changes", unknown, seen)]
+    principal = text_of(vendor.known, "principal_id")
+    who = frozenset({app.app_id} | ({principal} if principal else set()))
+    told += activity.of(api, who, since, unknown, seen)
     if not seen:
         return Facts(unknown={**unknown, "events": "no evidence to be had: no log could be read"})
     known: dict[str, Json] = {"events": [*sorted(told, key=lambda one: str(one.get("at") or ""))]}

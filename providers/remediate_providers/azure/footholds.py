@@ -15,7 +15,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Facts
 from remediate.plugins.provider import Held
-from remediate_providers.azure import access
+from remediate_providers.azure import access, roles
 from remediate_providers.azure.facts import AUDITS, NEED_LOGS
 from remediate_providers.azure.server import Api, application_path, whose
 from remediate_providers.making import MARK
@@ -55,8 +55,11 @@ def triage(held: Held, since: str | None, vendor: VendorContext) -> Facts:
         footholds += _dated(principal, since, own, "service principal")
         ids |= {id_ for id_ in (text_of(principal, "id"),) if id_}
         seen.append(api.seen("GET /servicePrincipals", "200"))
+        footholds += _roles_given(api, text_of(principal, "id") or "", since, unknown, seen)
     except TroubleError as error:
-        unknown["service_principal"] = f"secrets added to it are not known: {error}"
+        unknown["service_principal"] = (
+            f"secrets added to it, and roles by it, are not known: {error}"
+        )
     now = access.listed_now(api, app, unknown)
     footholds += _logged(api, since, ids, now, unknown, seen)
     footholds += _appeared(now, vendor.known, unknown)
@@ -136,6 +139,44 @@ def _appeared(
                 what = "owner" if name == access.OWNERS else "federated credential"
                 why = "it was not there when the incident began"
                 yield {"what": what, "id": told, "at": None, "why": why}
+
+
+def _roles_given(
+    api: Api, principal: str, since: str, unknown: dict[str, str], seen: list[Evidence]
+) -> Iterator[dict[str, Json]]:
+    """Role assignments in Azure that the application made, to whomever: their list has who made each, and when."""
+    names: dict[str, str] = {}
+
+    def ask(manager: roles.Manager, scope: str) -> list[dict[str, Json]]:
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments"
+        made: list[dict[str, Json]] = []
+        for one in manager.pages(path, roles.RBAC, roles.NEEDED):
+            about = one.get("properties")
+            about = about if isinstance(about, dict) else {}
+            at = text_of(about, "createdOn")
+            if text_of(about, "createdBy") != principal or not _after(at, since):
+                continue
+            role = (text_of(about, "roleDefinitionId") or "").rpartition("/")[2]
+            if role not in names:
+                names[role] = roles.name_of(manager, scope, role)
+            to, where = text_of(about, "principalId"), text_of(about, "scope") or scope
+            id_ = f"{names[role]} to {to or '?'} on {where}"
+            why = "the application gave it after the leak"
+            made.append({"what": "role in Azure", "id": id_, "at": at, "why": why})
+        return made
+
+    try:
+        token, scopes, beside = roles.visible(api)
+    except TroubleError as error:
+        unknown["azure_roles_given"] = f"{error} (needed: {roles.NEEDED} on the subscriptions)"
+        return
+    told, troubles = roles.each(api.vendor, token, scopes, ask)
+    unknown["azure_roles_given"] = f"not looked at: {'; '.join([*beside, *troubles])}"
+    if told:
+        seen.append(api.seen("GET …/roleAssignments of Azure Resource Manager", "200"))
+    # The same assignment is seen from several scopes.
+    found = {str(one["id"]): one for made in told.values() for one in made}
+    yield from found.values()
 
 
 def _what(one: Mapping[str, Any]) -> str | None:

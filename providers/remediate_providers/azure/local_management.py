@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from remediate.clock import parse, rfc3339
 from remediate_providers.loopback import Reply, Request
 
 PRINCIPAL = "5f0c4a1e-0000-4000-8000-00000000c0de"
@@ -17,6 +19,7 @@ PAGE = 1
 """Subscriptions a page, so that a list of two goes on."""
 GROUPS = "/providers/Microsoft.Management/managementGroups"
 _RBAC = "/providers/Microsoft.Authorization"
+_LOG = "/providers/Microsoft.Insights/eventtypes/management/values"
 
 
 @dataclass
@@ -42,8 +45,29 @@ class Management:
         self.groups = [*(self.groups or ()), name]
         return f"{GROUPS}/{name}"
 
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """A subscription's scope to its activity log."""
+
+    def happen(self, scope: str, operation: str, by: str = PRINCIPAL, **more: Any) -> None:
+        """An event in a subscription's activity log."""
+        told = {
+            "eventDataId": str(uuid.uuid4()),
+            "eventTimestamp": rfc3339(datetime.now(UTC) - timedelta(days=1)),
+            "caller": by,
+            "operationName": {"value": operation},
+            "status": {"value": "Succeeded"},
+            "httpRequest": {"clientIpAddress": "203.0.113.77"},
+            "resourceId": scope,
+        }
+        self.events.setdefault(scope, []).append(told | more)
+
     def assign(
-        self, scope: str, role: str, to: str = PRINCIPAL, condition: str | None = None
+        self,
+        scope: str,
+        role: str,
+        to: str = PRINCIPAL,
+        condition: str | None = None,
+        by: str = "ada",
     ) -> None:
         """A role at *scope*."""
         known = {name: id_ for id_, name in self.roles.items()}
@@ -54,6 +78,8 @@ class Management:
             "principalId": to,
             "scope": scope,
             "condition": condition,
+            "createdBy": by,
+            "createdOn": "2026-02-03T04:05:06.7890123Z",
         }
         made = f"{scope}{_RBAC}/roleAssignments/{uuid.uuid4()}"
         self.assignments.append({"id": made, "properties": about})
@@ -69,6 +95,8 @@ class Management:
             if self.groups is None:
                 return _denied("Microsoft.Management/managementGroups/read", "/providers/…")
             return Reply(200, {"value": [{"name": one} for one in self.groups]})
+        if path.endswith(_LOG):
+            return self._log(path.removesuffix(_LOG), request.first("$filter"))
         found = re.fullmatch(rf"(.+?){_RBAC}/(roleAssignments|roleDefinitions)(?:/([^/]+))?", path)
         if found is None:
             return _error(404, "InvalidResourceType", "The resource type could not be found.")
@@ -93,8 +121,22 @@ class Management:
             data["nextLink"] = f"{base}?api-version=2022-12-01&$skiptoken={at + PAGE}"
         return Reply(200, data)
 
+    def _log(self, scope: str, wanted: str) -> Reply:
+        """The events of a time, which may not begin earlier than 90 days ago."""
+        begin = re.search(r"eventTimestamp ge '([^']+)'", wanted)
+        if begin is None:
+            return _error(400, "BadRequest", "The filter needs a start time.")
+        if parse(begin[1]) < datetime.now(UTC) - timedelta(days=90):
+            return _error(400, "BadRequest", "The start time is more than 90 days in the past.")
+        if scope in self.hidden:
+            return _denied("Microsoft.Insights/eventtypes/values/read", scope)
+        return Reply(200, {"value": self.events.get(scope, [])})
+
     def _assigned(self, scope: str, wanted: str) -> Reply:
-        """At, above and below *scope*; with `assignedTo` those of its groups too."""
+        """At, above and below *scope*; with `assignedTo` those of its groups too, without a filter all."""
+        if not wanted:
+            every = [o for o in self.assignments if self._concerns(o["properties"]["scope"], scope)]
+            return Reply(200, {"value": every})
         found = re.fullmatch(r"(assignedTo\('|principalId eq ')([^']+)'\)?", wanted)
         if found is None:
             return _error(400, "UnsupportedQuery", "The filter is not supported.")

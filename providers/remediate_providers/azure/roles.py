@@ -9,10 +9,9 @@ https://learn.microsoft.com/rest/api/managementgroups/management-groups/list. A 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from remediate.http import HttpError, base_url
@@ -48,6 +47,8 @@ MOST = 200
 """Subscriptions and management groups that are looked at."""
 MAX_PAGES = 20
 WORKERS = 8
+NO_TIME = "there was no time to ask"
+T = TypeVar("T")
 _GUID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
@@ -104,17 +105,6 @@ class Manager(Rest):
         return f"{there.path.removeprefix(here.path)}?{there.query}"
 
 
-@dataclass
-class _Found:
-    """What some scopes told."""
-
-    roles: dict[str, str] = field(default_factory=dict)
-    """An assignment's id to what it gives, for people."""
-    troubles: dict[str, str] = field(default_factory=dict)
-    """A scope that told nothing to why."""
-    read: int = 0
-
-
 def of(
     api: Api,
     principal: str,
@@ -126,22 +116,41 @@ def of(
 
     *principal*: the object id of the application's service principal.
     """
-    manager = Manager(api.vendor)
+    names: dict[str, str] = {}
     try:
-        token = manager.own(api)
-        scopes = [
-            f"/subscriptions/{segment(id_)}"
-            for one in manager.pages(*SUBSCRIPTIONS, NEEDED)
-            if (id_ := text_of(one, "subscriptionId"))
-        ]
+        token, scopes, beside = visible(api)
     except TroubleError as error:
         unknown["azure_roles"] = f"{error} (needed: {NEEDED} on the subscriptions)"
         return
-    beside: list[str] = []
+    told, troubles = each(
+        api.vendor, token, scopes, lambda manager, scope: _at(manager, scope, principal, names)
+    )
+    beside += troubles
+    if not told:
+        unknown["azure_roles"] = f"{'; '.join(beside)} (needed: {NEEDED} on the subscriptions)"
+        return
+    # The same assignment is seen from several scopes.
+    roles = {id_: text for one in told.values() for id_, text in one.items()}
+    known["azure_roles"] = sorted(roles.values())
+    unknown["azure_roles_elsewhere"] = f"not looked at: {'; '.join(beside)}"
+    looked = f"{count(len(roles), 'role')} at {count(len(told), 'scope')}"
+    seen.append(api.seen("GET …/roleAssignments of Azure Resource Manager", looked))
+
+
+def visible(api: Api, *, groups: bool = True) -> tuple[Secret, list[str], list[str]]:
+    """The responder's token, the scopes that it may see, and what was left out, for people. Raises `TroubleError`."""
+    manager = Manager(api.vendor)
+    token = manager.own(api)
+    scopes = [
+        f"/subscriptions/{segment(id_)}"
+        for one in manager.pages(*SUBSCRIPTIONS, NEEDED)
+        if (id_ := text_of(one, "subscriptionId"))
+    ]
+    beside = ["subscriptions that yours may not see"]
     try:
         scopes += [
             f"{GROUPS[0]}/{segment(name)}"
-            for one in manager.pages(*GROUPS, _GROUPS_NEEDED)
+            for one in (manager.pages(*GROUPS, _GROUPS_NEEDED) if groups else ())
             if (name := text_of(one, "name"))
         ]
     except TroubleError as error:
@@ -150,46 +159,33 @@ def of(
         )
     if len(scopes) > MOST:
         beside.append(f"{len(scopes) - MOST} more subscriptions and management groups")
-    found = _assigned(api.vendor, token, scopes[:MOST], principal)
-    beside += [f"{scope}: {why}" for scope, why in sorted(found.troubles.items())]
-    if not found.read:
-        why = "; ".join(beside) or f"{manager.site.host} shows none of its subscriptions to you"
-        unknown["azure_roles"] = f"{why} (needed: {NEEDED} on the subscriptions)"
-        return
-    known["azure_roles"] = sorted(found.roles.values())
-    beside.append("subscriptions that yours may not see")
-    unknown["azure_roles_elsewhere"] = f"not looked at: {'; '.join(beside)}"
-    looked = f"{count(len(found.roles), 'role')} at {count(found.read, 'scope')}"
-    seen.append(manager.seen("GET …/roleAssignments", looked))
+    return token, scopes[:MOST], beside
 
 
-def _assigned(
-    vendor: VendorContext, token: Secret, scopes: Sequence[str], principal: str
-) -> _Found:
-    """The assignments at *scopes*, several side by side."""
+def each(
+    vendor: VendorContext, token: Secret, scopes: Sequence[str], ask: Callable[[Manager, str], T]
+) -> tuple[dict[str, T], list[str]]:
+    """What *ask* tells of each of *scopes*, several side by side; and of which it told nothing, with the reason."""
     workers = max(1, min(WORKERS, len(scopes)))
 
-    def some(mine: Sequence[str]) -> _Found:
-        found, names = _Found(), dict[str, str]()
+    def some(mine: Sequence[str]) -> list[tuple[str, T | TroubleError]]:
+        told: list[tuple[str, T | TroubleError]] = []
         with Manager(vendor, token) as manager:
             for scope in mine:
                 if manager.patience.left <= 0:
-                    found.troubles[scope] = "there was no time to ask"
+                    told.append((scope, TroubleError(NO_TIME, Status.UNREACHABLE)))
                     continue
                 try:
-                    found.roles |= _at(manager, scope, principal, names)
-                    found.read += 1
+                    told.append((scope, ask(manager, scope)))
                 except TroubleError as error:
-                    found.troubles[scope] = str(error)
-        return found
+                    told.append((scope, error))
+        return told
 
-    whole = _Found()
     with ThreadPoolExecutor(workers) as pool:
-        for part in pool.map(some, [scopes[at::workers] for at in range(workers)]):
-            whole.roles |= part.roles
-            whole.troubles |= part.troubles
-            whole.read += part.read
-    return whole
+        slices = [scopes[at::workers] for at in range(workers)]
+        every = [one for part in pool.map(some, slices) for one in part]
+    good = {scope: what for scope, what in every if not isinstance(what, TroubleError)}
+    return good, sorted(f"{s}: {why}" for s, why in every if isinstance(why, TroubleError))
 
 
 def _at(manager: Manager, scope: str, principal: str, names: dict[str, str]) -> dict[str, str]:
@@ -207,7 +203,7 @@ def _at(manager: Manager, scope: str, principal: str, names: dict[str, str]) -> 
         about = about if isinstance(about, dict) else {}
         definition = (text_of(about, "roleDefinitionId") or "").rpartition("/")[2]
         if definition not in names:
-            names[definition] = _name(manager, scope, definition)
+            names[definition] = name_of(manager, scope, definition)
         text = f"{names[definition]} on {text_of(about, 'scope') or scope}"
         if text_of(about, "principalId") != principal:
             text += " (through a group)"
@@ -217,7 +213,7 @@ def _at(manager: Manager, scope: str, principal: str, names: dict[str, str]) -> 
     return told
 
 
-def _name(manager: Manager, scope: str, definition: str) -> str:
+def name_of(manager: Manager, scope: str, definition: str) -> str:
     """A role's name (``Owner``); its id where the name is not to be had."""
     if not _GUID.fullmatch(definition):
         return definition or "?"

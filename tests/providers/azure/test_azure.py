@@ -121,9 +121,11 @@ def test_logs_that_can_not_be_read_are_no_evidence_never_none_found(azure, aroun
     held = leaked(azure)
     vendor = learned(held, around)
     azure.state.sign_ins = []
+    azure.state.management.subscription()
     facts = PROVIDER.investigate(held, None, vendor)
     assert facts.known["events"] == [], "read, and there is nothing"
     azure.state.sign_ins = azure.state.audits = None
+    azure.state.management.subscriptions.clear()
     facts = PROVIDER.investigate(held, None, vendor)
     assert "events" not in facts.known
     assert "no evidence" in facts.unknown["events"]
@@ -375,6 +377,32 @@ def test_without_the_audit_log_it_is_said_what_is_not_known(azure, around) -> No
     assert "Application.Read.All" in facts.unknown["federated_credentials"]
 
 
+def test_roles_in_azure_that_it_gave_since_are_footholds(azure, around) -> None:
+    held = leaked(azure)
+    vendor = learned(held, around)
+    azure.shop.passwords.clear()
+    management = azure.state.management
+    one, root = management.subscription(), management.group("root")
+    assert told(held, vendor) == []
+    management.assign(one, "Owner", to="mallory", by=PRINCIPAL)
+    management.assign(root, "Reader", to="mallory", by=PRINCIPAL)
+    management.assign(one, "Contributor", to="bob", by="ada")
+    found = [
+        ("role in Azure", f"Owner to mallory on {one}"),
+        ("role in Azure", f"Reader to mallory on {root}"),
+    ]
+    assert told(held, vendor) == found, "seen from both, and told once each"
+    facts = PROVIDER.triage(held, "2026-03-01T00:00:00Z", vendor)
+    assert facts.known["footholds"] == [], "they were given before it was out"
+    management.hidden = {one}
+    facts = PROVIDER.triage(held, LONG_AGO, vendor)
+    assert one in facts.unknown["azure_roles_given"]
+    assert "roleAssignments/read" in facts.unknown["azure_roles_given"]
+    azure.fail("GET", "/arm/subscriptions", Fault(403))
+    facts = PROVIDER.triage(held, LONG_AGO, vendor)
+    assert "Reader" in facts.unknown["azure_roles_given"]
+
+
 # -- evidence ------------------------------------------------------------------------------------
 
 
@@ -409,3 +437,38 @@ def test_a_sign_in_with_another_secret_is_not_the_leaked_ones(azure, around) -> 
     assert [e["suspicious"] for e in facts.known["events"]] == [True, False]
     assert "another credential" in facts.known["events"][1]["note"]
     assert "credential" not in facts.unknown
+
+
+def test_what_it_did_in_azure_is_told(azure, around) -> None:
+    held = leaked(azure)
+    vendor = learned(held, around)
+    management = azure.state.management
+    one, two = management.subscription(), management.subscription()
+    write = "Microsoft.Compute/virtualMachines/write"
+    management.happen(one, write, status={"value": "Started"})
+    management.happen(one, write)
+    management.happen(two, "Microsoft.KeyVault/vaults/delete", status={"value": "Failed"})
+    management.happen(
+        two, write, by="ada@example.com"
+    )  # Azure may take no notice of whom is asked for
+    facts = PROVIDER.investigate(held, LONG_AGO, vendor)
+    assert [(e["what"], e["from"], e["suspicious"]) for e in facts.known["events"]] == [
+        (write, "203.0.113.77", True),
+        ("Microsoft.KeyVault/vaults/delete refused", "203.0.113.77", False),
+    ]
+    assert "no evidence kept before" in facts.unknown["azure_changes_before"]
+    assert "reading" in facts.unknown["azure_changes_elsewhere"]
+
+
+def test_an_activity_log_that_can_not_be_read_is_no_evidence(azure, around) -> None:
+    held = leaked(azure)
+    vendor = learned(held, around)
+    azure.state.audits = None
+    facts = PROVIDER.investigate(held, LONG_AGO, vendor)
+    assert "events" not in facts.known, "no log was read, and no subscription shown"
+    assert "no evidence" in facts.unknown["azure_changes"]
+    management = azure.state.management
+    management.hidden = {management.subscription()}
+    facts = PROVIDER.investigate(held, LONG_AGO, vendor)
+    assert "events" not in facts.known
+    assert "Microsoft.Insights/eventtypes/values/read" in facts.unknown["azure_changes"]
