@@ -158,7 +158,7 @@ def visible(api: Api, *, groups: bool = True) -> tuple[Secret, list[str], list[s
             f"management groups, but for those above a subscription that was read: {error}"
         )
     if len(scopes) > MOST:
-        beside.append(f"{len(scopes) - MOST} more subscriptions and management groups")
+        beside.append(f"{count(len(scopes) - MOST, 'scope')} more")
     return token, scopes[:MOST], beside
 
 
