@@ -17,7 +17,7 @@ from remediate.testing.surroundings import found, nowhere, surroundings
 from remediate_providers.azure.local import TENANT, LocalAzure, RunningAzure, make_value
 from remediate_providers.azure.local_management import PRINCIPAL, TEAM
 from remediate_providers.azure.provider import AzureProvider
-from remediate_providers.azure.roles import MANAGEMENT
+from remediate_providers.azure.roles import MANAGEMENT, MOST
 from remediate_providers.azure.server import GRAPH
 from remediate_providers.loopback import Fault
 
@@ -250,6 +250,15 @@ def test_a_permission_in_azure_that_is_missing_is_named(azure, around) -> None:
     facts = PROVIDER.describe(leaked(azure, "uvw"), around())
     assert "azure_roles" not in facts.known
     assert facts.known["scopes"] == ["Microsoft Graph: Mail.Read"], "the rest is told all the same"
+
+
+def test_of_very_many_the_first_are_looked_at_and_the_rest_is_told(azure, around) -> None:
+    management = azure.state.management
+    management.groups = [f"team-{number}" for number in range(MOST + 5)]
+    facts = PROVIDER.describe(leaked(azure), around())
+    assert facts.known["azure_roles"] == []
+    assert "5 scopes more" in facts.unknown["azure_roles_elsewhere"]
+    assert len([r for r in azure.requests if r.path.endswith("/roleAssignments")]) == MOST
 
 
 def test_a_token_for_graph_opens_nothing_in_azure_and_another_is_asked_for(azure, around) -> None:
