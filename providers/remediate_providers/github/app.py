@@ -15,18 +15,19 @@ from typing import Any
 from urllib.parse import quote
 
 from remediate.errors import UsageError
-from remediate.http import Answer, HttpError
+from remediate.http import ATTEMPTS, Answer, HttpError, backoff
 from remediate.keyrings import safe_keyring, why_not
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Status
 from remediate.secret import Secret
+from remediate_providers.github.pages import ENDED
 from remediate_providers.github.server import Api
 from remediate_providers.github.tokens import REFRESH, USER, kind_of
 from remediate_providers.rest import TroubleError, mapping, text_of
 
 VARIABLE = "GITHUB_CLIENT_SECRET"
-OPTIONS = ("client_id", "client_secret", "end")
+OPTIONS = ("client_id", "client_secret", "end", "authorisation")
 ENDS = ("token", "grant")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _KEYRING = re.compile(r"keyring:([^#]+)#(.+)")
@@ -39,6 +40,14 @@ def check_options(options: Mapping[str, Json]) -> None:
         raise UsageError(
             f"`{unknown[0]}` in `with` is not known.", hint=f"Known: {', '.join(OPTIONS)}."
         )
+    said = options.get("authorisation")
+    if said not in (None, ENDED):
+        raise UsageError(
+            f'`authorisation` in `with` is "{ENDED}", or is not there.',
+            hint="It says that the app's user has ended what they let it do, on GitHub's page.",
+        )
+    if said == ENDED and "client_id" not in options:
+        return
     if not _CLIENT_ID.fullmatch(str(options.get("client_id") or "")):
         raise UsageError(
             "`client_id` in `with` has to be the app's client id.",
@@ -67,6 +76,8 @@ class Settings:
     """Why there is no secret; empty where there is one."""
     whole_grant: bool
     """Whether the app's whole grant by the user ends, and not the one token."""
+    ended: bool = False
+    """Whether a person says that its user ended the app's authorisation."""
 
     @classmethod
     def of(cls, vendor: VendorContext) -> Settings:
@@ -74,7 +85,11 @@ class Settings:
         options = vendor.settings.get("with")
         named: Mapping[str, Any] = options if isinstance(options, Mapping) else {}
         secret, why = _secret(vendor, str(named.get("client_secret") or ""))
-        return cls(str(named.get("client_id") or ""), secret, why, named.get("end") == "grant")
+        client_id = str(named.get("client_id") or "")
+        if not client_id:
+            secret, why = None, "the policy names no app"
+        ended = named.get("authorisation") == ENDED
+        return cls(client_id, secret, why, named.get("end") == "grant", ended)
 
 
 def _secret(vendor: VendorContext, place: str) -> tuple[Secret | None, str]:
@@ -160,7 +175,27 @@ class App:
         return answer.status == 204, self.seen("DELETE", where, answer)
 
     def refresh(self, token: Secret) -> tuple[Pair | None, Evidence]:
-        """The next pair; None where GitHub says that *token* is none, or is used up. Raises `TroubleError`."""
+        """The next pair; None where GitHub says that *token* is none, or is used up. Raises `TroubleError`.
+
+        Asked again where the answer was lost: if it is used up then, it was with that, or before.
+        """
+        lost = ""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                pair, seen = self._trade(token)
+            except TroubleError as error:
+                lost = lost or str(error) if error.lost else lost
+                again = error.lost and attempt < ATTEMPTS
+                if not again or not self.api.patience.wait(backoff(attempt)):
+                    raise TroubleError(str(error), error.status, lost=bool(lost)) from None
+                continue
+            if pair is None and lost:
+                raise TroubleError(f"{lost}; then it was used up", Status.UNKNOWN, lost=True)
+            break
+        return pair, seen
+
+    def _trade(self, token: Secret) -> tuple[Pair | None, Evidence]:
+        """`refresh`, asked once."""
         assert self.settings.secret is not None
         try:
             answer = self.api.sign_in(

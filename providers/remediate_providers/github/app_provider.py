@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
-from remediate.plugins.outcome import Check, Facts, Outcome
+from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
 from remediate_providers.ending import end_all
 from remediate_providers.github import app, app_tokens, facts, revoke
 from remediate_providers.github.app import App, Settings
+from remediate_providers.github.pages import ENDED
 from remediate_providers.github.provider import GitHubProvider
 from remediate_providers.github.tokens import OAUTH, PART, REFRESH, USER
 
@@ -71,8 +72,11 @@ class GitHubAppProvider(GitHubProvider):
         left = [h for h in batch if h.id not in outcomes or not outcomes[h.id].status.settled]
         if not left:
             return outcomes
+        kinds = {held.id: held.credential.kind for held in left}
         for name, outcome in revoke.revoke(left, vendor).items():
             first = outcomes.get(name)
+            if kinds[name] == REFRESH and outcome.status is Status.MANUAL:
+                outcome = _from_a_person(outcome, vendor)
             outcomes[name] = outcome if first is None else _both(first, outcome)
         return outcomes
 
@@ -134,6 +138,15 @@ def _with(told: Facts, held: Held, vendor: VendorContext) -> Facts:
         dead = f"the app {client} has no such token"
         unknown["app"] = check.reason or dead
     return Facts({**told.known, **more}, unknown, (*told.evidence, *check.evidence))
+
+
+def _from_a_person(outcome: Outcome, vendor: VendorContext) -> Outcome:
+    """A refresh token that was handed in, and whose app's authorisation a person saw ended."""
+    if not Settings.of(vendor).ended:
+        return outcome
+    told = Evidence("the policy's `authorisation`", ENDED, vendor.now())
+    summary = f"{outcome.summary}; its user ended the app's authorisation, as a person says"
+    return Outcome(Status.DONE, summary, evidence=(*outcome.evidence, told))
 
 
 def _both(first: Outcome, second: Outcome) -> Outcome:

@@ -84,7 +84,8 @@ class Ending:
         try:
             pair, seen = self._app.refresh(self._token)
         except TroubleError as error:
-            return Asked(error.lost, error.status, str(error))
+            # Taken or not, looking at it would tell nothing.
+            return Asked(status=error.status, reason=str(error))
         if pair is None:
             client = self._app.settings.client_id
             reason = f"the app {client} has no such refresh token any more, or it is another app's"
@@ -206,6 +207,10 @@ def _refreshed(app: App, held: Held, token: Secret, by_hand: Reissued) -> Reissu
     try:
         pair, seen = app.refresh(token)
     except TroubleError as error:
+        if error.lost:
+            text = f"Asked to trade {held.id}, and the answer was lost"
+            step = _stray(app, held, f"What came of it may live, and nobody has it: {error}.")
+            return Reissued(Outcome(Status.UNKNOWN, text, str(error), manual=step))
         if error.status is Status.UNREACHABLE:
             text = f"No successor of {held.id} is at hand"
             return Reissued(Outcome(error.status, text, reason=str(error)))
@@ -215,7 +220,8 @@ def _refreshed(app: App, held: Held, token: Secret, by_hand: Reissued) -> Reissu
             "it was used up already, by the app, by us before an interruption, or by whoever found it: "
             "what came of it lives until the app's authorisation is ended"
         )
-        return _told(by_hand, why, (seen,))
+        told = _told(by_hand, why, (seen,)).outcome
+        return Reissued(replace(told, manual=_stray(app, held, f"I{why[1:]}.")))
     text = f"Traded {held.id} for the next pair; the old one was used up with that"
     return Reissued(
         Outcome(Status.DONE, text, evidence=(seen,), data={TRADED: seen.at}),
@@ -251,16 +257,21 @@ def _told(by_hand: Reissued, reason: str, seen: tuple[Evidence, ...] = ()) -> Re
     return Reissued(replace(outcome, reason=reason, manual=step, evidence=seen))
 
 
-def _stray(app: App, held: Held) -> ManualStep:
+_LOST = (
+    "A new token was made and its value was lost on the way: nobody has it, and no call can end it."
+)
+
+
+def _stray(app: App, held: Held, why: str = _LOST) -> ManualStep:
     """End the authorisation, and with it a token that nobody has; then sign in once more."""
     server = app.api.server
     step = pages.replace_step(server, held, app.vendor.known)
     return replace(
         step,
-        why="A new token was made and its value was lost on the way: nobody has it, and no call can end it.",
+        why=why,
         instructions=(
             "Sign in as the account that the token belongs to.",
-            f"Find the app {app.settings.client_id} in the list, and click Revoke: that ends the lost one.",
+            f"Find the app {app.settings.client_id} in the list, and click Revoke: that ends what nobody has.",
             "Sign in to the app again, and copy its new token.",
         ),
     )

@@ -22,6 +22,8 @@ from remediate_providers.github.tokens import (
     kind_title,
 )
 
+ENDED = "ended"
+"""What `authorisation` in the policy's ``with`` says of an app that its user let in no more."""
 DAYS = 90
 """How long the page suggests that a new fine-grained token lives."""
 
@@ -59,6 +61,25 @@ def revoke_step(server: Server, held: Held, why: str) -> ManualStep:
         url=listing(server, kind),
         instructions=("Sign in as the account that the token belongs to.", click),
         check="remediate asks GitHub with the token, and expects 401 Bad credentials.",
+    )
+
+
+def unseen_step(server: Server, held: Held) -> ManualStep:
+    """For the owner of a refresh token: end what it is part of, for nothing tells whether it is dead."""
+    return ManualStep(
+        id=f"revoke-github-{short(held)}",
+        title="End the app's authorisation, and with it the refresh token",
+        why="GitHub took the request to revoke it. Nothing shows whether it is dead, or what somebody "
+        "traded it for before.",
+        url=listing(server, held.credential.kind),
+        instructions=(
+            "Sign in as the account that the token belongs to.",
+            "Find the app in the list, and click Revoke: that ends every token which it has of you.",
+            'When it is done, say so in remediate.toml, in a table with match = "github-refresh-token":',
+            f'provider = "github-app" and with = {{ authorisation = "{ENDED}" }}',
+            "Then: remediate resume",
+        ),
+        check="Nothing can look there: the record has it from you.",
     )
 
 

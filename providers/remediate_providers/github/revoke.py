@@ -20,7 +20,7 @@ from remediate.wording import count
 from remediate_providers.github import organisations, pages, responder
 from remediate_providers.github.probe import FIRST_PAUSE, NOT_USED, Probe, look, unaskable
 from remediate_providers.github.server import Api, Server
-from remediate_providers.github.tokens import CLASSIC, FINE_GRAINED, INSTALLATION, PART
+from remediate_providers.github.tokens import CLASSIC, FINE_GRAINED, INSTALLATION, PART, REFRESH
 
 PATH = "/credentials/revoke"
 BATCH = 1000
@@ -271,6 +271,14 @@ def _outcome(server: Server, one: Asked) -> Outcome:
         return Outcome(Status.DONE, f"{server.host} refuses {name}", evidence=evidence)
     if one.status is Status.MANUAL:
         return _by_hand(server, one.held, one.reason, evidence)
+    if one.accepted and one.kind == REFRESH:
+        return Outcome(
+            Status.MANUAL,
+            f"Asked {server.host} to revoke {name}; nothing shows whether it is dead",
+            reason=one.reason,
+            evidence=evidence,
+            manual=pages.unseen_step(server, one.held),
+        )
     if one.accepted:
         summary = f"Asked {server.host} to revoke {name}; it has not been seen dead"
         return Outcome(one.status, summary, reason=one.reason, evidence=evidence)

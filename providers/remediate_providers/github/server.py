@@ -128,13 +128,13 @@ class Api:
         )
 
     def sign_in(self, form: Mapping[str, str]) -> Answer:
-        """``POST /login/oauth/access_token``, where GitHub's pages are, and not its API. Repeated: a refresh
-        token has one successor, however often it is asked for."""
+        """``POST /login/oauth/access_token``, where GitHub's pages are, and not its API. Asked once: a lost answer
+        takes the new tokens with it, which the caller has to know."""
         return self._http.ask(
             "POST",
             f"{self.server.web}/login/oauth/access_token",
             patience=self.patience,
-            repeat=True,
+            repeat=False,
             headers={"Accept": "application/json"},
             form=form,
         )

@@ -10,6 +10,7 @@ from remediate.plugins.provider import Held, ReplacesItself, TakesAny
 from remediate.secret import Secret
 from remediate.testing.faults import ProviderFaults, hold
 from remediate.testing.providers import ProviderContract, well_told
+from remediate.testing.proxy import Trouble
 from remediate.testing.surroundings import surroundings
 from remediate_providers.github import tokens
 from remediate_providers.github.app import VARIABLE
@@ -188,7 +189,7 @@ def test_a_refresh_token_is_used_up_and_what_came_of_it_ended(shop, vendor, agai
         shop.github.state.end_now(held.values["value"])
     outcome = PROVIDER.revoke([held], vendor())[held.id]
     assert shop.github.is_dead(held.values)
-    assert outcome.status is (Status.UNKNOWN if again else Status.DONE)
+    assert outcome.status is (Status.MANUAL if again else Status.DONE)
     if again:
         assert "or it is another app's" in outcome.reason, "nothing tells whose it was"
     else:
@@ -200,8 +201,24 @@ def test_a_refresh_token_that_may_not_be_used_is_handed_in_and_stays_unknown(sho
     held = shop.token(tokens.REFRESH)
     assert not PROVIDER.replaces_itself(held, vendor(use_leaked=False))
     outcome = PROVIDER.revoke([held], vendor(use_leaked=False))[held.id]
-    assert outcome.status is Status.UNKNOWN
+    assert outcome.status is Status.MANUAL
+    assert 'authorisation = "ended"' in " ".join(outcome.manual.instructions)
     assert not shop.github.asked("POST", SIGN_IN)
+
+
+def test_that_its_authorisation_was_ended_the_record_has_from_a_person(shop, around) -> None:
+    held = shop.token(tokens.REFRESH)
+    other = shop.token(tokens.USER)
+    options = {"with": {"authorisation": "ended"}}
+    PROVIDER.check_options(options["with"])
+    vendor = around(shop.github.environment(), settings=options)
+    shop.github.fail("POST", "/credentials/revoke", Fault(403))
+    outcome = PROVIDER.revoke([held], vendor)[held.id]
+    assert outcome.status is Status.REFUSED, "GitHub has to take it first"
+    outcomes = PROVIDER.revoke([held, other], vendor)
+    assert outcomes[held.id].status is Status.DONE
+    assert outcomes[held.id].evidence[-1].probe == "the policy's `authorisation`"
+    assert outcomes[other.id].evidence[-1].saw == "401 Bad credentials", "this one can be seen"
 
 
 # -- replacing -------------------------------------------------------------------------------------
@@ -265,8 +282,20 @@ def test_a_refresh_whose_answer_was_lost_is_not_taken_for_a_thiefs_alone(shop, v
     held = shop.token(tokens.REFRESH)
     shop.github.fail("POST", SIGN_IN, LOST)
     made = PROVIDER.reissue(held, vendor())
+    assert made.outcome.status is Status.UNKNOWN
+    assert not made.values
+    assert "then it was used up" in made.outcome.reason
+    assert "Revoke" in " ".join(made.outcome.manual.instructions)
+    made = PROVIDER.reissue(held, vendor())
     assert made.outcome.status is Status.MANUAL
     assert "by us before an interruption" in made.outcome.reason
+    assert "Revoke" in " ".join(made.outcome.manual.instructions)
+
+
+def test_a_refresh_that_never_came_to_github_is_asked_for_again(shop, vendor) -> None:
+    held = shop.token(tokens.REFRESH)
+    shop.github.fail("POST", SIGN_IN, Fault(None), Fault(502))
+    assert PROVIDER.reissue(held, vendor()).outcome.status is Status.DONE
 
 
 def test_after_a_crash_one_that_was_reset_is_a_persons(shop, vendor) -> None:
@@ -324,3 +353,31 @@ class TestAppFaults(ProviderFaults):
     def before_reissue(self, scene) -> None:
         """Nothing is killed before: a reset wants the old one alive."""
         scene.known |= dict(scene.provider.describe(scene.held, scene.vendor()).known)
+
+
+class TestRefreshFaults(TestAppFaults):
+    """A refresh token: traded for the next pair, which is one successor, or a step says what was lost."""
+
+    def leaked(self, running: RunningGitHub) -> Held:
+        held = self.shop.token(tokens.REFRESH)
+        self.old = held.values["value"]
+        return held
+
+    def living(self, running: RunningGitHub) -> int:
+        pairs = [value for value in self.shop.living() if tokens.kind_of(value) == tokens.REFRESH]
+        return len([value for value in pairs if value != self.old])
+
+    def _one_successor(self, scene, trouble, call) -> None:
+        if trouble is not Trouble.CRASH:
+            super()._one_successor(scene, trouble, call)
+            return
+        # Whether it was traded is told by asking again: reconciling would use it up.
+        before = scene.provider.before_reissue(scene.held, scene.vendor())
+        scene.provider.reissue(scene.held, scene.vendor())
+        scene.line.heal()
+        found = scene.provider.reconcile_reissue(scene.held, before, scene.vendor())
+        assert found.status is Status.UNCHANGED
+        made = scene.provider.reissue(scene.held, scene.vendor())
+        assert not made.values, f"{call}: it had been traded"
+        assert self.living(scene.running) == 1
+        assert "Revoke" in " ".join(made.outcome.manual.instructions), "it is told, and how it ends"

@@ -102,3 +102,27 @@ def test_a_refresh_token_is_traded_and_known_to_be_used_up(
     values = [Secret(line.partition("=")[2].strip("'\"")) for line in lines]
     assert [tokens.kind_of(value) for value in values] == [tokens.REFRESH, tokens.USER]
     assert all(github.state.living(value) for value in values), "the new pair lives"
+
+
+def test_a_refresh_token_is_open_until_a_person_says_that_the_app_is_let_in_no_more(
+    tmp_path: Path, github: RunningGitHub
+) -> None:
+    value = github.state.issue(OWNER, tokens.REFRESH)
+    folder = tmp_path / "leak"
+    folder.mkdir()
+    text = f'TOKEN = "{value.reveal_text()}"\n'
+    made = build(folder, [Planted({"a.py": text}, {"value": value}, "", "Add")])
+
+    def open_steps(*more: str) -> list[str]:
+        _code, events = run(made, github, *more)
+        manual = events[-1]["manual"]
+        assert isinstance(manual, list)
+        return [one["id"] for one in manual if str(one["id"]).startswith("revoke-github-")]
+
+    assert len(open_steps()) == 1
+    assert github.is_dead({"value": value})
+    made.policy.write_text(
+        '[[credential]]\nmatch = "github-refresh-token"\nprovider = "github-app"\n'
+        'with = { authorisation = "ended" }\n'
+    )
+    assert open_steps("resume") == []

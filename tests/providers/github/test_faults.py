@@ -23,6 +23,7 @@ from remediate.testing.faults import (
     hold,
 )
 from remediate.testing.proxy import Trouble
+from remediate_providers.github import tokens
 from remediate_providers.github.actions_secrets import (
     ActionsSecretsStore,
     AgentsSecretsStore,
@@ -140,6 +141,29 @@ class TestCodespacesSecretsFaults(TestAgentsSecretsFaults):
 
 class TestDependabotSecretsFaults(TestAgentsSecretsFaults):
     make = DependabotSecretsStore
+
+
+class TestRefreshTokenFaults(TestGitHubFaults):
+    """One whose app is not known: handed in, never used, and what is left is a person's."""
+
+    def start(self) -> RunningGitHub:
+        return LocalGitHub(lag=0).start()
+
+    def leaked(self, running: RunningGitHub) -> Held:
+        return hold(GitHubProvider(), {"value": running.state.issue(OWNER, tokens.REFRESH)})
+
+    @every_trouble
+    def test_what_is_said_to_be_revoked_is(self, trouble: Trouble) -> None:
+        super().test_what_is_said_to_be_revoked_is(trouble)
+        for scene, call in self._cases(trouble, self._handing_in):
+            for _ in range(2):
+                self._handing_in(scene)
+                scene.line.heal()
+            assert self.dead(scene.running, scene.held), f"{call}: it came to GitHub in the end"
+
+    def _handing_in(self, scene: Scene) -> Outcome:
+        outcome: Outcome = scene.provider.revoke([scene.held], scene.vendor())[scene.held.id]
+        return outcome
 
 
 class TestFootholdFaults(TestGitHubFaults):

@@ -14,6 +14,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Outcome, Status
 from remediate.plugins.provider import Held
 from remediate.secret import Secret
+from remediate.testing.providers import well_told
 from remediate_providers.github import revoke as module
 from remediate_providers.github import tokens
 from remediate_providers.github.local import OWNER, LocalGitHub, RunningGitHub
@@ -292,8 +293,11 @@ def test_a_refresh_token_can_not_be_seen_dead(
 ) -> None:
     value = github.state.issue(OWNER, tokens.REFRESH)
     outcome = only(PROVIDER.revoke([hold(value)], around(github.environment())))
-    assert outcome.status is Status.UNKNOWN
+    assert outcome.status is Status.MANUAL
     assert "can't be seen" in outcome.reason
+    assert outcome.manual is not None
+    well_told(outcome.manual)
+    assert "Revoke" in " ".join(outcome.manual.instructions)
     assert github.asked("GET", "/user") == []
 
 
