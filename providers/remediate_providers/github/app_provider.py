@@ -76,7 +76,7 @@ class GitHubAppProvider(GitHubProvider):
         for name, outcome in revoke.revoke(left, vendor).items():
             first = outcomes.get(name)
             if kinds[name] == REFRESH and outcome.status is Status.MANUAL:
-                outcome = _from_a_person(outcome, vendor)
+                outcome = _from_a_person(name, outcome, vendor)
             outcomes[name] = outcome if first is None else _both(first, outcome)
         return outcomes
 
@@ -140,12 +140,12 @@ def _with(told: Facts, held: Held, vendor: VendorContext) -> Facts:
     return Facts({**told.known, **more}, unknown, (*told.evidence, *check.evidence))
 
 
-def _from_a_person(outcome: Outcome, vendor: VendorContext) -> Outcome:
+def _from_a_person(name: str, outcome: Outcome, vendor: VendorContext) -> Outcome:
     """A refresh token that was handed in, and whose app's authorisation a person saw ended."""
     if not Settings.of(vendor).ended:
         return outcome
     told = Evidence("the policy's `authorisation`", ENDED, vendor.now())
-    summary = f"{outcome.summary}; its user ended the app's authorisation, as a person says"
+    summary = f"{name}: its user ended the app's authorisation, as a person says"
     return Outcome(Status.DONE, summary, evidence=(*outcome.evidence, told))
 
 

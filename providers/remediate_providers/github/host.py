@@ -21,6 +21,7 @@ from remediate_providers.github import host_triggers as triggers
 from remediate_providers.github.host_look import look
 from remediate_providers.github.host_talk import Talk, repository
 from remediate_providers.github.server import Server
+from remediate_providers.rest import mapping
 
 SUPPORT = "https://support.github.com/request"
 """Where the documentation sends one ("contact us through the GitHub Support portal"):
@@ -153,7 +154,7 @@ class GitHubHost:
         return json.dumps(report).encode()
 
     def close_alert(self, url: str, alert: str, why: str, vendor: VendorContext) -> Outcome | None:
-        """See `ClosesAlerts`: resolved as revoked, which is what it is."""
+        """See `ClosesAlerts`: resolved as revoked, which is what it is, and called inactive."""
         found = _ALERT.match(alert)
         if found is None:
             return None
@@ -166,10 +167,17 @@ class GitHubHost:
             path = f"/secret-scanning/alerts/{found['number']}"
             said = f"alert {found['number']} of {talk}"
             body = {"state": "resolved", "resolution": "revoked", "resolution_comment": why[:280]}
-            answer = talk.ask("PATCH", path, body)
+            # No GitHub Enterprise Server's description up to 3.19 has the validity.
+            more = {} if talk.api.server.self_hosted else {"validity": "inactive"}
+            answer = talk.ask("PATCH", path, {**body, **more})
+            if answer.status == 422 and more:
+                # Where GitHub checks a kind itself, its own word on it may stand.
+                answer = talk.ask("PATCH", path, body)
             if answer.status != 200:
                 return talk.refused(f"The {said} was not closed", answer)
-            evidence = Evidence(f"PATCH {talk.root}{path}", "state=resolved", talk.vendor.now())
+            data = mapping(answer)
+            saw = ", ".join(f"{name}={data.get(name)}" for name in ("state", "validity"))
+            evidence = Evidence(f"PATCH {talk.root}{path}", saw, talk.vendor.now())
             return Outcome(Status.DONE, f"Closed {said} as revoked", evidence=(evidence,))
 
     def support(self, case: SupportCase) -> ManualStep:

@@ -19,6 +19,7 @@ from remediate_providers.github.tokens import (
     INSTALLATION,
     OAUTH,
     PART,
+    REFRESH,
     kind_title,
 )
 
@@ -48,6 +49,8 @@ def listing(server: Server, kind: str) -> str:
 def revoke_step(server: Server, held: Held, why: str) -> ManualStep:
     """For the token's owner: end it on their own page."""
     kind = held.credential.kind
+    if kind == REFRESH:
+        return _end_authorisation(server, held, why)
     click = {
         CLASSIC: "Find the token in the list, and click Delete.",
         FINE_GRAINED: "Find the token in the list, open it, and click Delete.",
@@ -64,13 +67,12 @@ def revoke_step(server: Server, held: Held, why: str) -> ManualStep:
     )
 
 
-def unseen_step(server: Server, held: Held) -> ManualStep:
+def _end_authorisation(server: Server, held: Held, why: str) -> ManualStep:
     """For the owner of a refresh token: end what it is part of, for nothing tells whether it is dead."""
     return ManualStep(
         id=f"revoke-github-{short(held)}",
         title="End the app's authorisation, and with it the refresh token",
-        why="GitHub took the request to revoke it. Nothing shows whether it is dead, or what somebody "
-        "traded it for before.",
+        why=f"{why[:1].upper()}{why[1:].removesuffix('.')}. Nothing shows what somebody traded it for before.",
         url=listing(server, held.credential.kind),
         instructions=(
             "Sign in as the account that the token belongs to.",

@@ -277,7 +277,7 @@ def _outcome(server: Server, one: Asked) -> Outcome:
             f"Asked {server.host} to revoke {name}; nothing shows whether it is dead",
             reason=one.reason,
             evidence=evidence,
-            manual=pages.unseen_step(server, one.held),
+            manual=pages.revoke_step(server, one.held, one.reason),
         )
     if one.accepted:
         summary = f"Asked {server.host} to revoke {name}; it has not been seen dead"

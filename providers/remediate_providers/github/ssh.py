@@ -1,7 +1,7 @@
 """SSH keys that GitHub trusts, as a provider of its own: it acts for a private key that the policy hands it.
 
-A private key names no server. Which of them GitHub trusts is told by its own lists (see `ssh_keys`), and which
-repositories may be looked at is the policy's to say. Nothing is signed with the leaked one.
+A private key names no server. Which of them GitHub trusts is told by its own lists (see `ssh_keys`); which
+repositories may be looked at beside those that it leaked in is the policy's to say. Nothing is signed with the leaked one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from remediate.secret import Secret
 from remediate_providers.accepting import not_taken
 from remediate_providers.github import responder, ssh_keys
 from remediate_providers.github.server import Server
-from remediate_providers.github.ssh_keys import USER, Keys, Looked, Registered
+from remediate_providers.github.ssh_keys import SIGNING, USER, Keys, Looked, Registered
 from remediate_providers.table.pem import locked, public_half, unreadable
 
 NAME = "github-ssh"
@@ -64,15 +64,18 @@ class GitHubSshProvider:
     def describe(self, held: Held, vendor: VendorContext) -> Facts:
         """Where it is registered, under which title, whether it may write, when it was used last."""
         looked, reason = _look(held, vendor)
-        unknown = {"registered": reason} if reason else dict(looked.unread)
+        signs, _ = _look(held, vendor, [SIGNING])
+        unknown = {"registered": reason} if reason else {**looked.unread, **signs.unread}
         unknown["elsewhere"] = ELSEWHERE
         known: dict[str, Json] = {} if reason else {"registered": [r.row() for r in looked.found]}
         if (print_ := ssh_keys.fingerprint(held)) is not None:
             known["ssh_fingerprint"] = print_
+        if signs.found:
+            known["signing"] = [one.title for one in signs.found]
         if any(map(locked, held.values.values())):
             known["passphrase"] = True
             unknown["proof"] = UNPROVEN
-        return Facts(known, unknown, tuple(looked.evidence))
+        return Facts(known, unknown, (*looked.evidence, *signs.evidence))
 
     def preserve(self, held: Held, vendor: VendorContext) -> Facts:
         """The same: its row in GitHub's list goes with it."""
@@ -169,13 +172,15 @@ def _unreadable(held: Held) -> str:
     return next((unreadable(value) for value in held.values.values()), UNREADABLE)
 
 
-def _look(held: Held, vendor: VendorContext) -> tuple[Looked, str]:
+def _look(
+    held: Held, vendor: VendorContext, where: Sequence[str] | None = None
+) -> tuple[Looked, str]:
     """Where it is listed; and why nothing could be looked for, else empty."""
     name = ssh_keys.name_of(held)
     if name is None:
         return Looked(), _unreadable(held)
     with Keys(vendor) as keys:
-        return keys.look(name, ssh_keys.places(vendor)), ""
+        return keys.look(name, ssh_keys.places(vendor) if where is None else where), ""
 
 
 def _revoke(held: Held, vendor: VendorContext) -> Outcome:
@@ -251,6 +256,7 @@ def _elsewhere(
             "On every server that it may open: take its line out of each account's authorized_keys.",
             "Out of what writes those lists too: configuration management, cloud-init, images, LDAP.",
             "And out of other git servers where the account has it (GitLab, Bitbucket, Gitea).",
+            *_signing(vendor),
             f'When none trusts it: elsewhere = "{CHECKED}" in its `with` in remediate.toml',
             "Then: remediate resume",
         ),
@@ -265,6 +271,20 @@ def _elsewhere(
         reason=reason,
         manual=step,
     )
+
+
+def _signing(vendor: VendorContext) -> tuple[str, ...]:
+    """What to do where commits are signed with the key: told alone, for old commits were signed with it, too."""
+    titles = vendor.known.get("signing")
+    if not isinstance(titles, list | tuple) or not titles:
+        return ()
+    named = ", ".join(f"“{title}”" for title in titles)
+    web = Server.of(vendor.environment).web
+    line = (
+        f"It is a signing key of your account, too ({named}): what somebody signs with it is shown as "
+        f"yours. Sign with another from now on, then delete it at {web}/settings/keys"
+    )
+    return (line,)
 
 
 def _left(
@@ -345,6 +365,7 @@ def _step(
             f"Find {print_} and press Delete.",
             f"A deploy key: {server.web}/OWNER/REPO/settings/keys, or name it in the policy.",
             "On servers of your own: take its line out of every authorized_keys.",
+            *_signing(vendor),
         ),
         check="remediate reads GitHub's lists again.",
     )

@@ -22,10 +22,13 @@ from remediate.plugins.provider import Held
 from remediate.secret import Secret
 from remediate.wording import count
 from remediate_providers.github import responder
-from remediate_providers.github.server import Api
+from remediate_providers.github.host_talk import repository
+from remediate_providers.github.server import Api, Server
 from remediate_providers.table.pem import public_half, ssh_fingerprint
 
 USER = "your account"
+SIGNING = "your account's signing keys"
+"""Told, and never taken away: what they signed goes first."""
 PAGE = 100
 PAGES = 20
 PREFIX = "sha256:"
@@ -130,17 +133,22 @@ def public_line(value: Secret) -> str | None:
 
 
 def places(vendor: VendorContext) -> list[str]:
-    """Where to look: your account, and what the policy's ``with`` names under ``repositories``."""
+    """Where to look: your account, what the policy's ``with`` names under ``repositories``, this clone's remotes."""
     options = vendor.settings.get("with")
     named = options.get("repositories") if isinstance(options, Mapping) else None
     names = [named] if isinstance(named, str) else named if isinstance(named, Sequence) else []
-    return [USER, *(str(name) for name in names)]
+    server = Server.of(vendor.environment)
+    remotes = [found for url in vendor.remotes() if (found := repository(url, server)) is not None]
+    here = ("/".join(one) for one in remotes)
+    return list(dict.fromkeys([USER, *(str(name) for name in names), *here]))
 
 
 def path(place: str) -> str:
     """The list's path in the API."""
     if place == USER:
         return "/user/keys"
+    if place == SIGNING:
+        return "/user/ssh_signing_keys"
     owner, _, name = place.partition("/")
     return f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}/keys"
 

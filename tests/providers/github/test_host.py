@@ -209,7 +209,18 @@ def test_an_alert_is_closed_as_revoked(github: RunningGitHub, around: Around) ->
     page = f"https://github.com/{NAME}/security/secret-scanning/42"
     outcome = HOST.close_alert(address(github), page, "Revoked.", vendor)
     assert outcome is not None and outcome.status is Status.DONE
-    assert there.alerts[42]["resolution"] == "revoked"
+    assert there.alerts[42] == {
+        "state": "resolved",
+        "resolution": "revoked",
+        "resolution_comment": "Revoked.",
+        "validity": "inactive",
+    }
+    assert outcome.evidence[0].saw == "state=resolved, validity=inactive"
+    there.alerts[42] = {"state": "open"}
+    github.fail("PATCH", f"/repos/{NAME}/secret-scanning/alerts/42", Fault(422))
+    outcome = HOST.close_alert(address(github), page, "Revoked.", vendor)
+    assert outcome is not None and outcome.status is Status.DONE
+    assert "validity" not in there.alerts[42], "GitHub's own word on it stands"
     api = f"https://api.github.com/repos/{NAME}/secret-scanning/alerts/43"
     refused = HOST.close_alert(address(github), api, "Revoked.", vendor)
     assert refused is not None and refused.status is Status.REFUSED

@@ -63,6 +63,45 @@ def deployed(running: RunningGitHub) -> list[dict[str, Any]]:
     return running.host.repositories[REPOSITORY].deploy_keys
 
 
+def test_the_repository_that_it_leaked_in_need_not_be_named() -> None:
+    running = started(row(2))
+    try:
+        vendor = surroundings(running.environment(), settings={"with": {}})
+        held = leaked()
+        assert PROVIDER.check(held, vendor).alive is None
+        remotes = [f"{running.url}/{REPOSITORY}.git", "git@gitlab.com:else/where.git"]
+        vendor = replace(vendor, remotes=lambda: remotes)
+        assert PROVIDER.check(held, vendor).alive is True
+        PROVIDER.revoke([held], vendor)
+        assert deployed(running) == []
+    finally:
+        running.close()
+
+
+def test_a_signing_key_is_named_and_stays() -> None:
+    running = started(user=[row(2)])
+    try:
+        signing = [row(3, "laptop"), stranger(4)]
+        running.footholds.ssh_signing_keys[RESPONDER] = list(signing)
+        poor = PROVIDER.describe(leaked(), surroundings(running.environment(), settings=OPEN))
+        assert ssh_keys.SIGNING in poor.unknown
+        scopes = ("repo", "admin:public_key", "read:ssh_signing_key")
+        running.responder = running.state.issue(RESPONDER, scopes=scopes)
+        vendor = surroundings(running.environment(), settings=OPEN)
+        told = PROVIDER.describe(leaked(), vendor)
+        assert told.known["signing"] == ["laptop"]
+        (outcome,) = PROVIDER.revoke([leaked()], replace(vendor, known=told.known)).values()
+        assert outcome.status is Status.MANUAL
+        assert outcome.manual is not None
+        assert "signing key of your account, too (“laptop”)" in " ".join(
+            outcome.manual.instructions
+        )
+        assert running.host.ssh_keys[RESPONDER] == []
+        assert running.footholds.ssh_signing_keys[RESPONDER] == signing
+    finally:
+        running.close()
+
+
 class TestSsh(ProviderContract):
     make = GitHubSshProvider
 
