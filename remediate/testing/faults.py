@@ -25,11 +25,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
 import pytest
 
+from remediate.clock import rfc3339
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Facts, Outcome, Status
@@ -49,6 +51,7 @@ from remediate.plugins.provider import (
     Revokes,
     Triages,
 )
+from remediate.plugins.reruns import FindsReruns, Window
 from remediate.plugins.store import FindsUses, Rotates, Store, Target
 from remediate.secret import Secret
 from remediate.testing.providers import well_told
@@ -370,6 +373,42 @@ class StoreFaults:
                 _hold(all(facts.unknown.values()), f"{where}: what is not known has a reason")
                 for value in leaked.values():
                     _hold(value.reveal_text() not in repr(facts), f"{where}: no value in it")
+                _hold(self.stored(running) == before, f"{where}: nothing is written")
+                return list(line.calls)
+        finally:
+            running.close()
+
+    def failed_job(self, running: Any, target: Target, window: Window) -> None:
+        """Let a job that reads *target* have failed within *window*: for `FindsReruns` alone."""
+
+    @every_trouble
+    def test_jobs_to_run_again_are_told_or_why_not(self, trouble: Trouble) -> None:
+        if isinstance(type(self).make(), FindsReruns):
+            for at in range(len(self._reruns(None, 0))):
+                self._reruns(trouble, at)
+
+    def _reruns(self, trouble: Trouble | None, at: int) -> list[Call]:
+        """The jobs to run again, asked for once; nothing is changed by it."""
+        store, running = type(self).make(), self.start()
+        assert isinstance(store, FindsReruns)
+        try:
+            with FaultyLine(self.address(running)) as line:
+                target, before = self.target(running), self.stored(running)
+                now = datetime.now(UTC)
+                window = Window(rfc3339(now - timedelta(hours=1)), rfc3339(now))
+                self.failed_job(running, target, window)
+                environment = line.through(running.environment())
+                line.arm(trouble, at)
+                facts = store.reruns(
+                    target, window, surroundings(environment, longest=LONGEST_PAUSE)
+                )
+                where = str(line.calls[at]) if at < len(line.calls) else f"call {at}"
+                found = facts.known.get("reruns")
+                _hold(isinstance(found, list), f"{where}: a list")
+                _hold(all(facts.unknown.values()), f"{where}: what is not known has a reason")
+                _hold(bool(found or facts.unknown), f"{where}: never 'none' where one failed")
+                unread = trouble is None or bool(found) or facts.known.get("again") is True
+                _hold(unread or not line.calls, f"{where}: what could not be read is asked anew")
                 _hold(self.stored(running) == before, f"{where}: nothing is written")
                 return list(line.calls)
         finally:

@@ -21,10 +21,12 @@ from remediate.http import Answer, HttpError
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
+from remediate.plugins.reruns import Window, told
 from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate.wording import bent, count
 from remediate_providers.github import responder
+from remediate_providers.github.reruns import NO_RUNS, Runs, of_organisation
 from remediate_providers.github.secret_uses import Uses
 from remediate_providers.github.server import Api
 
@@ -136,6 +138,26 @@ class ActionsSecretsStore:
                 return Facts({"uses": []}, {"uses": f"a token of yours reads it: {responder.HOW}"})
             around = Uses(api, own, f"{place.owner}/{place.repository}", vendor)
             return around.facts([name for name, _part in target.keys], str(place))
+
+    def reruns(self, target: Target, window: Window, vendor: VendorContext) -> Facts:
+        """See `remediate.plugins.reruns.FindsReruns`: workflow runs that read them."""
+        place = _place(target, self.app)
+        if self.app in NO_RUNS:
+            return told([], dict([NO_RUNS[self.app]]))
+        names = [name for name, _part in target.keys]
+        with Api(vendor) as api:
+            own = responder.token(vendor, api.server)
+            if own is None:
+                why = f"a token of yours reads them: {responder.HOW}"
+                return told([], {"workflow runs": why}, again=True)
+
+            def look(repository: str) -> Facts:
+                runs = Runs(api, own, repository, self.app, vendor)
+                return runs.facts(names, place.environment, window)
+
+            if place.repository is None:
+                return of_organisation(look, api, own, place, names)
+            return look(f"{place.owner}/{place.repository}")
 
     def holds(
         self,

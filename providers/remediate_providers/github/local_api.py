@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from remediate.secret import Secret
-from remediate_providers.github import tokens
+from remediate_providers.github import local_runs, tokens
 from remediate_providers.github.local_pages import new_token_page, token_made_page
 from remediate_providers.github.local_state import BULK, UNAUTHENTICATED, Place, State, Token
 from remediate_providers.loopback import Reply, Request
@@ -205,7 +205,10 @@ class Call:
             raise ReplyError(409, "Visibility type is not set to selected", headers)
         size = min(int(self.request.first("per_page") or PAGE), 100)
         at = (int(self.request.first("page") or 1) - 1) * size
-        some = [{"id": one, "name": f"r{one}"} for one in stored.repositories[at : at + size]]
+        some = [
+            {"id": one, "name": f"r{one}", "full_name": f"{named['org']}/r{one}"}
+            for one in stored.repositories[at : at + size]
+        ]
         total = len(stored.repositories)
         return Reply(200, {"total_count": total, "repositories": some}, headers)
 
@@ -311,7 +314,8 @@ class Call:
     def contents(self, named: Mapping[str, str]) -> Reply:
         """``GET …/contents/{path}``: a folder's files, or a file's text in base64."""
         _place, headers = self._place(named)
-        files = self.state.files.get(f"{named['owner']}/{named['repo']}", {})
+        repository, ref = f"{named['owner']}/{named['repo']}", self.request.first("ref")
+        files = self.state.files.get(f"{repository}@{ref}" if ref else repository, {})
         path = named["path"]
         if path in files:
             text = base64.encodebytes(files[path].encode()).decode()
@@ -323,12 +327,14 @@ class Call:
         return Reply(200, [{"type": "file", "path": one} for one in inside], headers)
 
     def workflow_runs(self, named: Mapping[str, str]) -> Reply:
-        """``GET …/actions/runs``: those that are going on, where that is asked for."""
+        """``GET …/actions/runs``: see `local_runs`."""
+        token, _headers = self._token()
+        if token.login in self.state.without_actions:
+            wanted = {"X-Accepted-GitHub-Permissions": "actions=read"}
+            raise ReplyError(403, "Resource not accessible by personal access token", wanted)
         _place, headers = self._place(named)
         runs = self.state.runs.get(f"{named['owner']}/{named['repo']}", [])
-        wanted = self.request.first("status")
-        runs = [run for run in runs if wanted in ("", run["status"])]
-        return Reply(200, {"total_count": len(runs), "workflow_runs": runs}, headers)
+        return Reply(200, local_runs.listed(runs, self.request), headers)
 
     def _of_organisation(
         self, name: str, app: str, token: Token, headers: Mapping[str, str]

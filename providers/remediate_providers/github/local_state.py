@@ -123,11 +123,13 @@ class State:
         ``:codespaces`` after it for theirs."""
         self.audit: dict[str, list[dict[str, object]]] = {}
         self.runs: dict[str, list[dict[str, object]]] = {}
-        """Repository to its workflow runs that are going on."""
+        """Repository to its workflow runs."""
+        self.without_actions: set[str] = set()
+        """Logins whose tokens lack the permission Actions: read."""
         self.apps: dict[str, Secret] = {}
         """Client id to client secret."""
         self.files: dict[str, dict[str, str]] = {}
-        """Repository to its files on the default branch, by path."""
+        """Repository to its files on the default branch, by path; ``OWNER/REPO@COMMIT`` to those as of one."""
         self.unauthenticated_left = UNAUTHENTICATED
         self.limit_ends = now() + timedelta(hours=1)
         self.requests: list[Request] = []

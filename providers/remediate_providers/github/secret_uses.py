@@ -85,7 +85,7 @@ class Uses:
             if content.status != 200 or not text:
                 self._unknown[path] = self._api.refusal(content)
                 continue
-            asked = [name for name in names if _asks_for(text, name)]
+            asked = [name for name in names if asks_for(text, name)]
             inherits = re.search(r"(?m)^\s*secrets:\s*inherit\b", text) is not None
             if asked or inherits:
                 what = (
@@ -155,7 +155,7 @@ class _UnreadError(Exception):
     """A list that could not be had, in one sentence."""
 
 
-def _asks_for(text: str, name: str) -> bool:
+def asks_for(text: str, name: str) -> bool:
     """Whether a workflow asks for the secret: ``secrets.NAME`` or ``secrets['NAME']``, in any case."""
     word = re.escape(name)
     pattern = rf"\bsecrets\s*(?:\.\s*{word}(?![A-Za-z0-9_-])|\[\s*['\"]{word}['\"]\s*\])"

@@ -12,6 +12,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Facts, Outcome
 from remediate.plugins.provider import Held
+from remediate.plugins.reruns import Window
 from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate.testing.faults import (
@@ -40,6 +41,7 @@ from remediate_providers.github.local import (
 )
 from remediate_providers.github.local_footholds import Organisation
 from remediate_providers.github.local_host import HostedRepository
+from remediate_providers.github.local_runs import run
 from remediate_providers.github.provider import GitHubProvider
 from remediate_providers.loopback import Fault
 
@@ -117,6 +119,20 @@ class TestActionsSecretsFaults(StoreFaults):
             return {"value": running.stored(REPOSITORY, "TOKEN")}
         except KeyError:
             return {}
+
+    def failed_job(self, running: RunningGitHub, target: Target, window: Window) -> None:
+        path = ".github/workflows/deploy.yml"
+        actor = "dependabot[bot]" if target.scheme == "github-dependabot" else "bob-develops"
+        failed = run(
+            7,
+            repository=REPOSITORY,
+            path=path,
+            began=window.start,
+            ended=window.end,
+            actor={"login": actor},
+        )
+        running.state.runs[REPOSITORY] = [failed]
+        running.state.files[REPOSITORY] = {path: "env: {T: '${{ secrets.TOKEN }}'}"}
 
 
 class TestAgentsSecretsFaults(TestActionsSecretsFaults):

@@ -12,6 +12,7 @@ import pytest
 from remediate.errors import UsageError
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Status
+from remediate.plugins.reruns import Window
 from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate.testing.faults import StoreFaults
@@ -28,6 +29,7 @@ from remediate_providers.github.local import (
     LocalGitHub,
     RunningGitHub,
 )
+from remediate_providers.github.local_runs import run
 from remediate_providers.github.local_state import Place
 from remediate_providers.loopback import Fault
 
@@ -163,6 +165,16 @@ class TestOrganisationSecretsFaults(StoreFaults):
             return {"value": running.github.stored(ORGANISATION, "TOKEN")}
         except Exception:
             return {}  # still the old one, which was sealed with no key of ours
+
+    def failed_job(self, running: Any, target: Target, window: Window) -> None:
+        name, path, state = (
+            f"{ORGANISATION}/r7",
+            ".github/workflows/deploy.yml",
+            running.github.state,
+        )
+        failed = run(7, repository=name, path=path, began=window.start, ended=window.end)
+        state.places[name], state.writers[name] = Place(), frozenset({RESPONDER})
+        state.runs[name], state.files[name] = [failed], {path: "T: '${{ secrets.TOKEN }}'"}
 
 
 class _Ready:
