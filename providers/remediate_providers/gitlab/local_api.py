@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from remediate.secret import Secret
-from remediate_providers.gitlab import tokens
+from remediate_providers.gitlab import local_jobs, tokens
 from remediate_providers.gitlab.local_state import State, Token
 from remediate_providers.loopback import Reply, Request
 
@@ -338,9 +338,37 @@ class Call:
 
     def pipelines(self, named: Mapping[str, str]) -> Reply:
         """``GET /projects/:id/pipelines``."""
-        self._owner(named)
-        wanted = self.request.first("status")
-        return Reply(200, [p for p in self.state.pipelines if wanted in ("", p["status"])])
+        self._ci(named)
+        return Reply(200, local_jobs.pipelines(self.state.pipelines, self.request))
+
+    def jobs(self, named: Mapping[str, str]) -> Reply:
+        """``GET /projects/:id/pipelines/:pipeline_id/jobs``."""
+        self._ci(named)
+        rows = self.state.jobs.get(int(named["pipeline"]), [])
+        return Reply(200, local_jobs.jobs(rows, self.request))
+
+    def lint(self, named: Mapping[str, str]) -> Reply:
+        """``GET /projects/:id/ci/lint``: a commit's configuration, with what it includes."""
+        self._ci(named)
+        merged = self.state.configured.get(self.request.first("content_ref"))
+        if merged is None:
+            missing = ["Please provide content of .gitlab-ci.yml"]
+            return Reply(200, {"valid": False, "errors": missing, "warnings": []})
+        return Reply(200, {"valid": True, "merged_yaml": merged, "errors": [], "warnings": []})
+
+    def projects(self, named: Mapping[str, str]) -> Reply:
+        """``GET /groups/:id/projects``."""
+        self._who("api", "read_api")
+        rows = [{"id": PROJECT, "path_with_namespace": PROJECT_PATH}, *self.state.projects]
+        if not PROJECT_PATH.startswith(f"{named['id']}/"):
+            raise _says(404, "404 Group Not Found")
+        return Reply(200, local_jobs.page_of(rows, self.request))
+
+    def _ci(self, named: Mapping[str, str]) -> None:
+        """Whose CI/CD it is: a project may have it off, or for its members alone."""
+        if self._who("api", "read_api").user in self.state.without_ci:
+            raise _says(403, "403 Forbidden")
+        self._owner({"what": "projects", **named})
 
     def project(self, named: Mapping[str, str]) -> Reply:
         """``GET /projects/:id``."""
@@ -382,6 +410,9 @@ _ROUTES: Sequence[tuple[str, str, Serve]] = (
     ("GET", rf"{_ANY}/audit_events", Call.audit),
     ("GET", r"/projects/(?P<id>[^/]+)", Call.project),
     ("GET", r"/projects/(?P<id>[^/]+)/pipelines", Call.pipelines),
+    ("GET", r"/projects/(?P<id>[^/]+)/pipelines/(?P<pipeline>\d+)/jobs", Call.jobs),
+    ("GET", r"/projects/(?P<id>[^/]+)/ci/lint", Call.lint),
+    ("GET", r"/groups/(?P<id>[^/]+)/projects", Call.projects),
     ("GET", rf"{_ANY}/variables", Call.variables),
     ("POST", rf"{_ANY}/variables", Call.variables),
     ("PUT", rf"{_ANY}/variables/(?P<key>[^/]+)", Call.change_variable),

@@ -89,6 +89,14 @@ class State:
     """Group's path to its variables."""
     instance_variables: list[dict[str, Any]] = field(default_factory=list)
     pipelines: list[dict[str, Any]] = field(default_factory=list)
+    jobs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    """Pipeline to its jobs."""
+    configured: dict[str, str] = field(default_factory=dict)
+    """Commit to its CI/CD configuration, includes and all; under "" that of the default branch."""
+    projects: list[dict[str, Any]] = field(default_factory=list)
+    """Further projects of the group."""
+    without_ci: set[int] = field(default_factory=set)
+    """Users to whom no pipeline is shown."""
     events: list[dict[str, Any]] = field(default_factory=list)
     hooks: list[dict[str, Any]] = field(default_factory=list)
     left: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from remediate.http import HttpError
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
+from remediate.plugins.reruns import Window
 from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate_providers.gitlab.server import HOW, Api
@@ -136,6 +137,12 @@ class VariablesStore:
 
         return around(target, self.home(target), leaked, vendor, project=self._what == "project")
 
+    def reruns(self, target: Target, window: Window, vendor: VendorContext) -> Facts:
+        """See `remediate.plugins.reruns.FindsReruns`."""
+        from remediate_providers.gitlab import reruns
+
+        return reruns.in_project(target, window, vendor)
+
     def _going_on(self, api: Api, own: Secret, target: Target) -> list[Json]:
         """Pipelines whose jobs began before, and may hold the old value; none where GitLab does not tell."""
         if self._what != "project":
@@ -173,6 +180,12 @@ class GroupVariablesStore(VariablesStore):
             "a token of an owner of the group, scope api",
         )
 
+    def reruns(self, target: Target, window: Window, vendor: VendorContext) -> Facts:
+        """See `remediate.plugins.reruns.FindsReruns`: of the projects below it."""
+        from remediate_providers.gitlab import reruns
+
+        return reruns.in_group(target, window, vendor)
+
 
 class InstanceVariablesStore(VariablesStore):
     """Puts values where every CI/CD job of a server of one's own reads them."""
@@ -196,6 +209,12 @@ class InstanceVariablesStore(VariablesStore):
         return Home(
             "/admin/ci/variables", None, "an administrator's token, scope api", scoped=False
         )
+
+    def reruns(self, target: Target, window: Window, vendor: VendorContext) -> Facts:  # noqa: ARG002
+        """Nothing is known of them."""
+        from remediate_providers.gitlab import reruns
+
+        return reruns.in_server()
 
 
 def _write(api: Api, own: Secret, home: Home, name: str, value: Secret) -> Evidence:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from remediate.plugins.provider import Held
+from remediate.plugins.reruns import Window
 from remediate.plugins.store import Target
 from remediate.secret import Secret
 from remediate.testing.faults import ProviderFaults, Scene, StoreFaults, hold
 from remediate_providers.gitlab import tokens
 from remediate_providers.gitlab.local import LocalGitLab, RunningGitLab
 from remediate_providers.gitlab.local_api import PROJECT_PATH
+from remediate_providers.gitlab.local_jobs import CHILD, job, pipeline
 from remediate_providers.gitlab.provider import GitLabProvider
 from remediate_providers.gitlab.variables import (
     GroupVariablesStore,
@@ -73,6 +75,17 @@ class TestVariablesFaults(StoreFaults):
     def stored(self, running: RunningGitLab) -> dict[str, Secret]:
         value = running.variable("TOKEN", "production")
         return {} if value is None else {"value": value}
+
+    def failed_job(self, running: RunningGitLab, target: Target, window: Window) -> None:
+        page, began, ended = f"{running.url}/{PROJECT_PATH}", window.start, window.end
+        running.state.configured["c0ffee"] = (
+            "deploy:\n  environment: production\n  script: $TOKEN\n"
+        )
+        for number, source in ((7, "push"), (8, CHILD)):
+            running.state.pipelines.append(
+                pipeline(number, page, began=began, ended=ended, sha="c0ffee", source=source)
+            )
+            running.state.jobs[number] = [job(10 * number, page, began=began, ended=ended)]
 
 
 class TestVariablesThatAreThereFaults(TestVariablesFaults):
