@@ -52,6 +52,7 @@ def ended(conclusion: Conclusion, incident: str | None, record: Path | None) -> 
             "incident": incident,
             "record": str(record) if record else None,
             "manual": [asdict(step) for step in conclusion.manual],
+            "reruns": asdict(conclusion.reruns),
         },
     )
 
@@ -195,4 +196,4 @@ def go_on(
 
 def _conducted(run: Run) -> Result:
     conclusion, record = conduct(run)
-    return Result(conclusion.status, conclusion.exit, conclusion.manual, run.state.id, record)
+    return Result(**vars(conclusion), incident=run.state.id, record=record)

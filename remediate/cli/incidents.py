@@ -13,9 +13,11 @@ import typer
 
 from remediate.cli import options as o
 from remediate.cli.console import Console
+from remediate.cli.rerun_view import tell_reruns
 from remediate.cli.session import find, installation
 from remediate.clock import parse
 from remediate.errors import UsageError
+from remediate.incident.reruns import reruns
 from remediate.wording import count
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ def show(
                     for e in state.effects.values()
                 ],
                 "manual": [asdict(step) for step in state.manual_steps()],
+                "reruns": asdict(reruns(state)),
                 "advice": state.advice,
             }
         )
@@ -120,6 +123,7 @@ def show(
         console.say(f"  Yours to do: {step.title} ({step.id})")
         if step.url:
             console.say(f"    {step.url}")
+    tell_reruns(console, reruns(state))
     for text in state.advice:
         console.say(f"  Tip: {text}")
 

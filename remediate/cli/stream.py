@@ -8,6 +8,7 @@ from typing import Any
 
 from remediate.api.assembling import begun, ended
 from remediate.cli.console import Console, error_document
+from remediate.cli.rerun_view import tell_reruns
 from remediate.errors import Error, ExitStatus
 from remediate.incident.conclusion import Conclusion
 from remediate.incident.events import Event
@@ -73,6 +74,7 @@ class Stream:
                 say(f"    Afterwards: {step.check}")
             if step.takes_value:
                 say(f"    Then hand in the new value: remediate resume --value {step.id}")
+        tell_reruns(self._console, conclusion.reruns)
         if record is not None:
             say()
             say(f"Record: {record.with_suffix('.md')}")
@@ -115,6 +117,10 @@ class Stream:
         if self._console.verbose:
             self._marked(5, "tip", str(data["text"]))
 
+    def _rerun(self, data: Mapping[str, Any]) -> None:
+        mark = "you" if data["sure"] else "you?"
+        self._marked(5, mark, f"to run again: {data['what']} ({data['why']})", quiet=True)
+
     def _error(self, data: Mapping[str, Any]) -> None:
         error = data["error"]
         self._console.marked(2, "NO", str(error["message"]), style="bold")
@@ -151,6 +157,7 @@ def finish(console: Console, **last: Any) -> None:
             "incident": last.get("incident"),
             "record": last.get("record"),
             "manual": last.get("manual", []),
+            "reruns": last.get("reruns", {"jobs": [], "not_known": []}),
         }
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from remediate.errors import ExitStatus, worst
+from remediate.incident.reruns import NONE, Reruns, reruns
 from remediate.incident.rows import Action
 from remediate.incident.state import State
 from remediate.model import ManualStep
@@ -29,6 +30,8 @@ class Conclusion:
     """clean, partial, manual, remnants, refused, interrupted or failed."""
     exit: ExitStatus
     manual: tuple[ManualStep, ...]
+    reruns: Reruns = NONE
+    """Jobs to run again now that the new value is in place; they change no exit code."""
 
 
 def conclude(state: State, limits: list[str], *extra: ExitStatus) -> Conclusion:
@@ -58,7 +61,7 @@ def conclude(state: State, limits: list[str], *extra: ExitStatus) -> Conclusion:
     status = _WORDS.get(exit_status, "failed")
     if status == "clean" and limits:
         status = "partial"
-    return Conclusion(status, exit_status, tuple(state.manual_steps()))
+    return Conclusion(status, exit_status, tuple(state.manual_steps()), reruns(state))
 
 
 def _stage_exit(data: object) -> ExitStatus:

@@ -111,6 +111,25 @@ EVENTS: Mapping[str, Described] = {
     "advice": Described(
         "Something worth doing that nothing hangs on.", {"text": ("string", "A sentence.")}
     ),
+    "rerun": Described(
+        "A job that ran into the old value's death, to be run again; once, and once more when it has ended.",
+        {
+            "credential": ("string", "Whose old value it read."),
+            "store": ("string", "Where it read it, as the policy has it."),
+            "what": ("string", "What it is called."),
+            "id": ("integer", "Its vendor's number for it."),
+            "state": ("string", "``failed``; ``running`` where it had begun and not ended."),
+            "began": ("string or null", "When it was begun."),
+            "ended": ("string or null", "When it failed."),
+            "page": ("string or null", "Its page."),
+            "command": ("string or null", "What runs it again; null where only the page does."),
+            "sure": (
+                "boolean",
+                "Whether it was seen to ask for that value; else it may have been given it.",
+            ),
+            "why": ("string", "How that is known."),
+        },
+    ),
     "error": Described(
         "Something stopped the run, or a stage of it.",
         {"error": ("object", "``code``, ``message`` and ``hint``.")},
@@ -134,6 +153,13 @@ EVENTS: Mapping[str, Described] = {
             "incident": ("string or null", "Its id."),
             "record": ("string or null", "The path of record.json."),
             "manual": ("list", "The manual steps that are left; each as in ``manual``."),
+            "reruns": (
+                "object",
+                (
+                    "``jobs``: those to run again, each as in ``rerun``. ``not_known``: what nobody can tell of, with "
+                    "``credential``, ``what``, ``why``, and ``asked``, whether there was somebody to ask."
+                ),
+            ),
         },
     ),
 }

@@ -119,6 +119,10 @@ class Topic(StrEnum):
     """``footholds: [{what, id, at, why}]``."""
     USES = "uses"
     """``uses: [{where, what, sure}]``: who else uses the old value, as far as stores tell."""
+    RERUNS = "reruns"
+    """``reruns: [{store, what, id, state, began|null, ended|null, page|null, command|null, sure, why}]``: jobs to run
+    again with the new value. ``again``: whether another look may tell more; ``mute: []``: the stores, among what
+    is unknown, that tell of no jobs at all."""
     EVENTS = "events"
     """``events: [{at, what, who, from, suspicious}]``."""
 

@@ -13,6 +13,7 @@ from remediate.record.model import (
     Refusal,
 )
 from remediate.record.reading import Data, flag, mapping, maybe, proofs, text, texts
+from remediate.record.reruns import unasked_reruns
 
 
 def action_entries(book: Ledger) -> tuple[ActionEntry, ...]:
@@ -104,7 +105,7 @@ def gaps(book: Ledger) -> tuple[Gap, ...]:
         for name, row in book.credentials.items()
         if "replaces" not in mapping(row.data, "labels") and (name, Topic.EVENTS) not in book.facts
     ]
-    return (*found, *unasked)
+    return (*found, *unasked, *unasked_reruns(book))
 
 
 def refusals(book: Ledger) -> tuple[Refusal, ...]:

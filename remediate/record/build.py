@@ -23,6 +23,7 @@ from remediate.record.milestones import response
 from remediate.record.model import SCHEMA, Record
 from remediate.record.reading import mapping, maybe, text
 from remediate.record.repository import history, not_searched, searches
+from remediate.record.reruns import rerun_entries
 from remediate.record.timeline import conclusion, status, timeline, times
 
 
@@ -62,6 +63,7 @@ def build(rows: Iterable[Row]) -> Record:
         secrets=secrets,
         credentials=credentials,
         manual=manual,
+        reruns=rerun_entries(book),
         actions=action_entries(book),
         history=rewritten,
         searches=searched,

@@ -148,6 +148,7 @@ def _about(record: Record) -> str:
 
 _SECTIONS: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("What a person still has to do", _open_steps),
+    ("Jobs to run again", tables.reruns),
     ("What leaked", tables.secrets),
     ("Credentials", tables.credentials),
     ("What was reachable", tables.reach),

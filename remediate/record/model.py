@@ -372,6 +372,33 @@ class ManualEntry:
 
 
 @dataclass(frozen=True)
+class RerunEntry:
+    """A job that ran into the old value's death, to be run again now that the new one is in place.
+
+    Nothing of the incident hangs on it. Jobs of which nobody can tell are in `Record.gaps`, topic ``reruns``.
+    """
+
+    credential: str
+    store: str
+    """Where it read the old value, as the policy has it."""
+    what: str
+    """What it is called."""
+    id: int | None
+    """Its vendor's number for it."""
+    state: str
+    """``failed``; ``running`` where it had begun with the old value and not ended when it was looked at."""
+    sure: bool
+    """Whether it was seen to ask for that value; else it may have been given it."""
+    why: str
+    """How that is known."""
+    began: str | None
+    ended: str | None
+    page: str | None
+    command: str | None
+    """What runs it again; None where only the page does."""
+
+
+@dataclass(frozen=True)
 class Gap:
     """Something that is not known."""
 
@@ -447,6 +474,7 @@ class Record:
     secrets: tuple[SecretEntry, ...]
     credentials: tuple[CredentialEntry, ...]
     manual: tuple[ManualEntry, ...]
+    reruns: tuple[RerunEntry, ...]
     actions: tuple[ActionEntry, ...]
     history: History
     searches: tuple[Search, ...]

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from remediate.model import Json
 from remediate.record.escaping import code, link, prose, table
-from remediate.record.model import CredentialEntry, Record, Search, SecretEntry
+from remediate.record.model import CredentialEntry, Record, RerunEntry, Search, SecretEntry
 from remediate.wording import rewriting
 
 T = TypeVar("T")
@@ -245,6 +245,29 @@ def gaps(record: Record) -> str:
     )
 
 
+def reruns(record: Record) -> str:
+    """Jobs to run again; of which nobody can tell, `gaps` has."""
+
+    def cells(job: RerunEntry) -> tuple[str, ...]:
+        how = code(job.command) if job.command else link(job.page) if job.page else NOT_KNOWN
+        ended = prose(job.ended or NOT_KNOWN) if job.state != "running" else "had not ended"
+        read = code(job.store) + ("" if job.sure else " (may)")
+        return (
+            how,
+            prose(job.what),
+            ended,
+            read,
+            prose(job.why),
+            link(job.page) if job.page else "",
+        )
+
+    return rows(
+        ("Run again with", "Job", "Failed", "Read", "How that is known", "Page"),
+        record.reruns,
+        cells,
+    )
+
+
 def footholds(record: Record) -> str:
     """What a thief may have left behind."""
     found = [(entry.id, item) for entry in record.credentials for item in entry.footholds]
@@ -281,11 +304,11 @@ def _columns(item: Json, *names: str) -> tuple[str, ...]:
 
 
 def learned(record: Record) -> str:
-    """What was learned, footholds and events apart."""
+    """What was learned; footholds, events and jobs to run again have tables of their own."""
     found = [(fact, name, value) for fact in record.facts for name, value in fact.known.items()]
     return rows(
         ("About", "What", "Known"),
-        [one for one in found if one[1] not in ("footholds", "events")],
+        [one for one in found if one[1] not in ("footholds", "events", "reruns")],
         lambda one: (
             code(one[0].credential or "the incident"),
             prose(f"{one[0].topic}: {one[1]}"),

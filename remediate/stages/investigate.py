@@ -14,6 +14,7 @@ from remediate.plugins.provider import Deletes, Held, Investigates
 from remediate.stages.askingall import Ask, ask_each
 from remediate.stages.authority import may_act
 from remediate.stages.interface import DONE, Result, Stage
+from remediate.stages.reruns import look_for_reruns, reruns_due
 from remediate.stages.triage import exposed_since, footholds
 from remediate.wording import bent, count
 
@@ -33,6 +34,7 @@ def act(run: Run) -> Result:
         provider = run.provider(credential)
         if may_act(run, credential) is not None:
             continue
+        look_for_reruns(run, credential)
         if isinstance(provider, Investigates) and not _gone(run, credential):
             files = run.answers.of(credential.id)
             if files:
@@ -130,4 +132,9 @@ def _suspicious(run: Run, credential: Credential) -> list[object]:
     return [event for event in events if isinstance(event, dict) and event.get("suspicious")]
 
 
-STAGE = Stage("investigate", 80, "See what was done with it", act, vendors=True)
+def _again(run: Run) -> bool:
+    """Whether jobs had not ended, or could not be asked for, when it was looked which are to be run again."""
+    return any(reruns_due(run, credential) for credential in run.credentials())
+
+
+STAGE = Stage("investigate", 80, "See what was done with it", act, vendors=True, again=_again)

@@ -18,6 +18,7 @@ from remediate.stages.delivery import deliver, holding, recall
 from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.killing import dies_replaced, kill, waits_unasked
 from remediate.stages.newvalues import look_for_new_values
+from remediate.stages.reruns import look_for_reruns, reruns_said
 from remediate.stages.rotating import rotated
 from remediate.stages.triage import footholds
 from remediate.stages.uses import look_for_uses
@@ -29,7 +30,7 @@ MOST_REISSUES = 2
 
 def act(run: Run) -> Result:
     """Each credential by itself: one that waits does not hold up the others."""
-    replaced = waiting = 0
+    replaced = waiting = jobs = 0
     for credential in run.credentials():
         if may_act(run, credential) is not None:
             continue
@@ -49,11 +50,13 @@ def act(run: Run) -> Result:
         if dies_replaced(run, credential):
             dead = kill(run, [credential])[credential.id]
             waiting += not dead.status.settled
+        jobs += look_for_reruns(run, credential)
         replaced += 1
     nowhere = look_for_new_values(run)
     text = f"{count(replaced, 'credential')} replaced"
     if waiting:
         text += f", {waiting} {bent(waiting, 'waits', 'wait')}"
+    text += reruns_said(jobs)
     if not nowhere:
         return Result(WAITING, f"{text}; a new value stands where it does not belong")
     return Result(WAITING if waiting else DONE, text)
