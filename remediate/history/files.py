@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from remediate.errors import GitError
-from remediate.history import git, packs, refnames, within
+from remediate.history import git, packs, refnames
 from remediate.history.containers.model import MOST_BYTES
 from remediate.history.containers.search import begins
 from remediate.history.matcher import Matcher
@@ -72,9 +72,6 @@ class _Walk:
             with full.open("rb") as stream:
                 carried = b""
                 while piece := stream.read(_PIECE):
-                    if not carried and within.bundle(piece):
-                        self.unreadable.append(within.closed(where, path))
-                        break
                     if not carried and begins(piece):
                         # Only whole can it be opened.
                         piece += stream.read(MOST_BYTES)

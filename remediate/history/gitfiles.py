@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from remediate.history import packs
+from remediate.history import packreader, packs
 from remediate.history.durable import TEMPORARY
 from remediate.history.edits import Clean, Edit, Ids
 from remediate.history.guard import NAME as GUARD_FILE
@@ -39,6 +39,9 @@ def plan(repo: Repo, ids: Ids, clean: Clean) -> Iterator[Edit]:
     for path in text_files(repo):
         with contextlib.suppress(FileNotFoundError):
             before = path.read_bytes()
+            # A history of its own is nothing to replace whole: it is named, and its owner decides.
+            if packreader.begins(before):
+                continue
             after = clean(_without_passwords(before, clean) if path.name == "config" else before)
             if path.name in _ID_FILES:
                 after = ids.map(after)

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from remediate.history.unpacking import Allowance, within
+from remediate.history.unpacked import Allowance
+from remediate.history.unpacking import within
 
 #: How many times a text is undone: JSON in base64 in a URL is three. What comes out of a container
 #: counts from none again. What could be undone still at the end is told.

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from remediate.history import git, largefiles, mentions, refnames
+from remediate.history import git, largefiles, mentions, packreader, refnames
 from remediate.history.check import check
 from remediate.history.matcher import Matcher
 from remediate.history.memory import Memory
@@ -183,9 +183,14 @@ def _stored(found: Scan) -> list[str]:
     ]
 
 
+def _a_history(hit: FileHit) -> bool:
+    """Whether it is in a bundle or a pack in ``.git`` that is no object of this repository."""
+    return hit.where == "gitfile" and hit.encoding.partition("+")[0] in packreader.KINDS
+
+
 def _outside(hits: Sequence[FileHit]) -> tuple[Remnant, ...]:
     return tuple(
         Remnant(hit.needle, hit.where, hit.encoding, path=hit.path)
         for hit in hits
-        if hit.where not in _CLEANED
+        if hit.where not in _CLEANED or _a_history(hit)
     )

@@ -1,8 +1,9 @@
 """How the verifier opens containers: by the standard library's own readers, wherever one begins.
 
 Like `readings` it shares nothing with finding and replacing, which take a container apart by its
-structure. This one reads from every place that looks like the beginning of compressed bytes, whatever
-stands around it, and asks zipfile, tarfile and sqlite3 about what begins a text.
+structure (but for packs of git's, which both read by `packreader`). This one reads from every place
+that looks like the beginning of compressed bytes, whatever stands around it, and asks zipfile, tarfile
+and sqlite3 about what begins a text.
 """
 
 from __future__ import annotations
@@ -17,20 +18,14 @@ import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-_PIECE = 1 << 20
-#: Bytes that may come out of one object in all.
-_MOST = 256 << 20
-#: Bytes that are read of one object in all, counting each reading of it.
-_WORK = 4 << 30
+from remediate.history import unpacked
+from remediate.history.unpacked import FAULTS, PIECE, TELLING, Allowance, Inner, OverError, stream
+from remediate.history.unpacking_zlib import USUAL, inflated
 
 #: How much of a stream is read again together with the next one.
 _SEAM = 64 << 10
-
-#: What comes out of something that then turns out to be damaged was no coincidence from here on.
-_TELLING = 64
 
 _UNREADABLE = {
     b"7z\xbc\xaf\x27\x1c": "7z",
@@ -38,51 +33,20 @@ _UNREADABLE = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"\x04\x22\x4d\x18": "lz4",
     b"LZIP\x01": "lzip",
+    b"\x1f\x9d\x90": "compress (.Z)",
+    b"MSCF\0\0\0\0": "cabinet",
+    b"hsqs": "squashfs",
+    b"xar!\0": "xar",
 }
+#: Debian's and RPM's packages: what is in them begins somewhere further in, and only this can't be read.
+_PACKAGES = {b"!<arch>\n": "ar", b"\xed\xab\xee\xdb": "rpm"}
+_ZSTD = b"\x28\xb5\x2f\xfd"
 
 _STREAMS: tuple[tuple[str, bytes, Callable[[], Any]], ...] = (
     ("gzip", b"\x1f\x8b\x08", lambda: zlib.decompressobj(31)),
     ("bzip2", b"BZh", bz2.BZ2Decompressor),
     ("xz", b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)),
 )
-
-
-class _OverError(Exception):
-    """What was unpacked is more than there is room for."""
-
-
-@dataclass
-class Allowance:
-    """How much may be unpacked out of one object and read of it, and what could not be."""
-
-    left: int = field(default_factory=lambda: _MOST)
-    work: int = field(default_factory=lambda: _WORK)
-    told: list[str] = field(default_factory=list)
-    """What is damaged or sealed."""
-    bounds: dict[str, None] = field(default_factory=dict)
-    """What was not read for being too much."""
-
-    def take(self, size: int) -> None:
-        """Use *size* bytes of it."""
-        self.left -= size
-        if self.left < 0:
-            raise _OverError
-
-    def read(self, size: int) -> bool:
-        """Whether another *size* bytes may be read."""
-        self.work -= size
-        if self.work < 0:
-            self.bounds[f"all that it can stand for is more than {_WORK >> 20} MiB"] = None
-        return self.work >= 0
-
-
-class Inner(NamedTuple):
-    """Something that was packed in a text."""
-
-    kind: str
-    content: bytes
-    sound: bool
-    """Whether a checksum or its own end vouches for it; else a slip further out may have damaged it."""
 
 
 def within(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[Inner]:
@@ -96,20 +60,26 @@ def within(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[Inner]
         return
     try:
         yield from _streams(text, allowance, whole)
+        yield from inflated(text, allowance, whole=whole)
         # A byte that is rare in text is looked for at twenty times the speed of several.
         if b"\4" in text or b"\6" in text:
             yield from _zip(text, allowance, whole)
         if b"\0" in text:
             yield from _tars(text, allowance, whole)
             yield from _databases(text, allowance, whole)
-    except _OverError:
+    except OverError:
         allowance.left = -1
-        allowance.bounds[f"it unpacks to more than {_MOST >> 20} MiB"] = None
+        allowance.bounds[f"it unpacks to more than {unpacked.MOST >> 20} MiB"] = None
     if whole:
         allowance.told += (
             f"{kind}: it can't be unpacked here"
             for magic, kind in _UNREADABLE.items()
             if text.startswith(magic)
+        )
+        allowance.told += (
+            f"{kind}: it holds zstd, which can't be unpacked here"
+            for magic, kind in _PACKAGES.items()
+            if text.startswith(magic) and _ZSTD in text
         )
 
 
@@ -133,13 +103,14 @@ def members(text: bytes) -> list[tuple[str, bytes]] | None:
         for kind, magic, unpack in _WHOLE:
             if text.startswith(magic):
                 return [(kind, unpack(text))]
-    except (*_FAULTS, zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError):
+    except (*FAULTS, zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError):
         return None
     return None
 
 
 _WHOLE: tuple[tuple[str, bytes, Callable[[bytes], bytes]], ...] = (
     ("gzip", b"\x1f\x8b\x08", gzip.decompress),
+    *(("zlib", begin, zlib.decompress) for begin in USUAL),
     ("bzip2", b"BZh", bz2.decompress),
     ("xz", b"\xfd7zXZ\0", lzma.decompress),
 )
@@ -151,8 +122,8 @@ def _streams(text: bytes, allowance: Allowance, whole: bool) -> Iterator[Inner]:
         end = -1
         row, sound = b"", True
         while at >= 0:
-            content, used, fault = _stream(make, text, at, allowance)
-            if fault and whole and at == 0 and len(content) >= _TELLING:
+            content, used, fault = stream(make, text, at, allowance)
+            if fault and whole and at == 0 and len(content) >= TELLING:
                 allowance.told.append(f"{kind}: {fault}")
             if content:
                 yield Inner(kind, content, not fault)
@@ -164,48 +135,6 @@ def _streams(text: bytes, allowance: Allowance, whole: bool) -> Iterator[Inner]:
             row = row[-_SEAM:]
             end = at + used
             at = text.find(magic, at + (1 if fault else used))
-
-
-def _stream(
-    make: Callable[[], Any], text: bytes, at: int, allowance: Allowance
-) -> tuple[bytes, int, str]:
-    """What comes out, how many bytes it took, and what was wrong."""
-    engine = make()
-    out = io.BytesIO()
-    done = 0
-    piece = b""
-    while not engine.eof:
-        piece = piece or text[at + done : at + done + _PIECE]
-        before = done
-        try:
-            fresh = engine.decompress(piece, _PIECE)
-        except _FAULTS:
-            # What came out of the last piece before the fault is lost: once more, byte by byte.
-            content = b"".join(_slowly(make(), text[at : at + before + len(piece)]))
-            return content, 1, "it is damaged"
-        allowance.take(len(fresh))
-        out.write(fresh)
-        # At its end zlib tells what is left as unused data, too.
-        rest = b"" if engine.eof else getattr(engine, "unconsumed_tail", b"")
-        done += len(piece) - len(rest)
-        if not fresh and not piece and not engine.eof:
-            return out.getvalue(), 1, "it breaks off"
-        piece = rest
-    return out.getvalue(), max(1, done - len(engine.unused_data)), ""
-
-
-_FAULTS = (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError)
-
-
-def _slowly(engine: Any, text: bytes) -> Iterator[bytes]:
-    """All that *engine* makes of *text* before it fails."""
-    fast = max(0, len(text) - _PIECE)
-    try:
-        yield engine.decompress(text[:fast])
-        for at in range(fast, len(text)):
-            yield engine.decompress(text[at : at + 1])
-    except _FAULTS:
-        return
 
 
 def _zip(text: bytes, allowance: Allowance, whole: bool) -> Iterator[Inner]:
@@ -222,7 +151,7 @@ def _zip(text: bytes, allowance: Allowance, whole: bool) -> Iterator[Inner]:
         encrypted = text[at + 6 : at + 7] and text[at + 6] & 1
         if text[at + 8 : at + 10] == b"\x08\0" and not encrypted:
             name, extra = (int.from_bytes(text[at + n : at + n + 2], "little") for n in (26, 28))
-            content, _, fault = _stream(_raw, text, at + 30 + name + extra, allowance)
+            content, _, fault = stream(_raw, text, at + 30 + name + extra, allowance)
             if content:
                 yield Inner("zip", content, not fault)
         at = text.find(b"PK\3\4", at + 4)
@@ -241,7 +170,7 @@ def _members(archive: zipfile.ZipFile, allowance: Allowance) -> Iterator[Inner]:
         out = io.BytesIO()
         try:
             with archive.open(member) as content:
-                while fresh := content.read(_PIECE):
+                while fresh := content.read(PIECE):
                     allowance.take(len(fresh))
                     out.write(fresh)
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError):

@@ -162,9 +162,6 @@ def _files(
                 reason = error.strerror or "unreadable"
                 seen.unreadable.append(Unreadable(f"{where} {reader.shown(path)}", reason))
                 continue
-            if content[:4] in (b"# v2", b"# v3") and content[4:16] == b" git bundle\n":
-                reason = "it is a bundle: a history in one file, which is not looked into"
-                seen.unreadable.append(Unreadable(f"{where} {reader.shown(path)}", reason))
             closed: list[str] = []
             found = reader.find(content, closed) | reader.find(os.fsencode(path))
             if closed:

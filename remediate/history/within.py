@@ -1,7 +1,7 @@
-"""What lies in a git directory and is not to be read like the rest: other repositories, and bundles.
+"""What lies in a git directory and is not to be read like the rest: other repositories.
 
 A sub-module's repository (``.git/modules/…``) has a history of its own, to be rewritten by itself: what
-it holds is named. A bundle (git-bundle(1)) is a history in one file, which nobody looks into here.
+it holds is named.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from remediate.history import packs
 from remediate.history.model import Unreadable
 from remediate.history.repo import Repo
 
-_BUNDLES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
-
 #: A git that has not written to its unfinished file for so long, in seconds, is dead.
 _PATIENCE = 3600.0
 
@@ -28,19 +26,6 @@ def submodules(repo: Repo) -> Iterator[Path]:
         if "HEAD" in names and "objects" in folders:
             yield Path(folder)
             folders[:] = [name for name in folders if name == "modules"]
-
-
-def bundle(content: bytes) -> bool:
-    """Whether a file that begins with *content* is a bundle."""
-    return content.startswith(_BUNDLES)
-
-
-def closed(where: str, path: str) -> Unreadable:
-    """A bundle, for people."""
-    return Unreadable(
-        f"{where} {path}",
-        "it is a bundle, a history in one file: remove it, or clone it and run remediate there",
-    )
 
 
 def unfinished(repo: Repo) -> Iterator[Unreadable]:

@@ -24,6 +24,7 @@ import string
 import tarfile
 import urllib.parse
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -163,6 +164,7 @@ CONTAINERS = (
     Way("gzip", lambda d: gzip.compress(d, mtime=1), gzip.decompress, text=False),
     Way("bzip2", bz2.compress, bz2.decompress, text=False),
     Way("xz", lzma.compress, lzma.decompress, text=False),
+    Way("zlib", zlib.compress, zlib.decompress, text=False),
     Way("zip", _zip(zipfile.ZIP_DEFLATED), _unzip, text=False),
     Way("zip, stored", _zip(zipfile.ZIP_STORED), _unzip, text=False),
     Way("tar", _tar(tarfile.PAX_FORMAT), _untar, text=False),

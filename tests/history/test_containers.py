@@ -16,7 +16,8 @@ import sqlite3
 import string
 import tarfile
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -116,10 +117,20 @@ def cleaned(data: bytes, encoding: str) -> bytes:
     return mended.data
 
 
+def inflated(data: bytes) -> Iterator[bytes]:
+    """What is in each of the zlib streams in a row."""
+    while data:
+        engine = zlib.decompressobj()
+        yield engine.decompress(data) + engine.flush()
+        assert engine.eof
+        data = engine.unused_data
+
+
 STREAMS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
     "gzip": (gzip.compress, gzip.decompress),
     "bzip2": (bz2.compress, bz2.decompress),
     "xz": (lzma.compress, lzma.decompress),
+    "zlib": (zlib.compress, lambda data: b"".join(inflated(data))),
 }
 
 
@@ -140,6 +151,8 @@ def test_compressed_streams(kind: str) -> None:
     row = cleaned(before + pack(TEXT) + after, f"{kind}+plain")
     assert row.startswith(before) and row.endswith(after)
     assert unpack(row) == b"before " * 50 + CLEAN + b"after " * 50
+    if kind == "zlib":
+        return  # Nothing makes a row of these that is one text.
     split = cleaned(pack(TEXT[:30]) + pack(TEXT[30:]) + after, f"{kind}+plain")
     assert unpack(split) == CLEAN + b"after " * 50 and split.endswith(after)
 
@@ -357,6 +370,11 @@ BROKEN = {
     "a bzip2 cut off": (bz2.compress(_RANDOM.randbytes(2_000_000))[:1_500_000], "bzip2: it breaks"),
     "a tar cut off": (tarred(MEMBERS)[:1400], "tar: it"),
     "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(80), "7z: it can't"),
+    "a cabinet": (b"MSCF\0\0\0\0" + bytes(80), "cabinet: it can't"),
+    "a deb with zstd in it": (b"!<arch>\n" + bytes(60) + b"\x28\xb5\x2f\xfd" + bytes(9), "ar: it"),
+    "a zlib stream cut off": (zlib.compress(_RANDOM.randbytes(999))[:700], "zlib: it breaks off"),
+    "a pack of nothing": (b"PACK\0\0\0\2\0\0\0\1\xb0", "git-pack: it breaks off"),
+    "a bundle cut off": (b"# v2 git bundle\n" + b"0" * 40 + b" HEAD\n\n", "git-bundle: it breaks"),
     "in a tar": (tarred({"a.zip": _sealed(zipped(MEMBERS))}), "tar: zip: 4 of its"),
 }
 
@@ -431,7 +449,7 @@ def test_bombs_are_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(model.TooMuchError):
         room.spend(2 << 20)
     told: list[str] = []
-    monkeypatch.setattr("remediate.history.unpacking._MOST", 1 << 20)
+    monkeypatch.setattr("remediate.history.unpacked.MOST", 1 << 20)
     READER.find(gzip.compress(bytes(3 << 20)), told)
     assert "unpacks to more than" in told[0]
 

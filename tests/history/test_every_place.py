@@ -543,14 +543,3 @@ def test_what_git_is_writing_just_now_is_no_clean_verdict(lab: Lab, tmp_path: Pa
     assert [thing.what for thing in verify(repo, needles).unreadable] == [
         "objects/pack/tmp_pack_Xy12"
     ]
-
-
-@pytest.mark.parametrize("where", [".git/backup.bundle", "mine.bundle"])
-def test_a_bundle_is_no_clean_verdict(where: str, lab: Lab, tmp_path: Path) -> None:
-    lab.commit({"f": "clean"})
-    lab.git("bundle", "create", "-q", where, "--all")
-    repo, needles = open_repo(lab.path), [needle(SECRET)]
-    rehearsal = rehearse(repo, needles, tmp_path / "quarantine")
-    for unreadable in (rehearsal.unreadable, verify(repo, needles).unreadable):
-        (thing,) = unreadable
-        assert thing.what.endswith(where.removeprefix(".git/")) and "bundle" in thing.reason

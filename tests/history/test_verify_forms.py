@@ -153,7 +153,7 @@ def test_a_bound_that_is_met_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not reader.find(text, closed)
     assert closed == ["it is encoded more than 3 times over"]
     monkeypatch.undo()
-    monkeypatch.setattr("remediate.history.unpacking._WORK", 300)
+    monkeypatch.setattr("remediate.history.unpacked._WORK", 300)
     closed = []
     assert not reader.find(text, closed)
     assert "all that it can stand for" in closed[0]

@@ -18,6 +18,8 @@ from remediate.history.match import any_case, literal
 #: What begins a container. Of bzip2's nine levels only the usual one: three bytes are too few.
 _BEGINNINGS = (b"\x1f\x8b\x08", b"PK\x03\x04", b"BZh91AY", b"\xfd7zXZ\x00")
 _DEPTH = 3
+#: zlib's beginning is two bytes, too few: it counts in as many letters as eight bytes that it holds take.
+_ZLIB, _ZLIB_BYTES = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"), 16
 
 #: What stands between the bytes of a dump: ``1f 8b``, ``1f:8b``, ``0x1f, 0x8b``, ``\x1f\x8b``.
 _BETWEEN = (b" ", b":", b"-", b", 0x", b",0x", rb"\x")
@@ -61,6 +63,14 @@ def patterns() -> list[tuple[str, int, bytes]]:
     for slash in (b"_", rb"\/", b"%2F", b"%2f", rb"\u002f", rb"\u002F", b"&#x2F;", b"&#47;"):
         text = slash + b64encode(_BEGINNINGS[3])[1:]
         found.append(("base64", len(text), literal(text)))
+    for text in _ZLIB:
+        letters = [b64encode(text + bytes([n]))[:3] for n in range(0, 256, 64)]
+        third = b"[" + b"".join(each[2:] for each in letters) + b"]"
+        length = _ZLIB_BYTES * 8 // 6
+        rest = b"[A-Za-z0-9+/_-]{%d}" % (length - 3)
+        found.append(("base64", length, letters[0][:2] + third + rest))
+        rest = b"[0-9a-fA-F]{%d}" % (2 * _ZLIB_BYTES - 4)
+        found.append(("hex", 2 * _ZLIB_BYTES, any_case(text.hex().encode("ascii")) + rest))
     for text in _BEGINNINGS:
         pairs = [b"%02x" % byte for byte in text]
         for between in _BETWEEN:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from remediate.history.containers import armour, escapes, sealed, streams
+from remediate.history import packreader
+from remediate.history.containers import armour, escapes, gitpack, sealed, streams
 from remediate.history.containers.model import DEEPEST, Opened, Opener, Room, TooMuchError
 from remediate.history.containers.sqlite import sqlite
 from remediate.history.containers.tar import tar
@@ -51,12 +52,18 @@ def _first(content: bytes, room: Room) -> Opened | None:
     return None
 
 
+_PACKS = (b"PACK\0\0\0\2", b"PACK\0\0\0\3")
+_BUNDLES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
+
 #: (pattern, how far before a hit's end the container begins; None: at the text's beginning, opener)
 _DOORS: list[tuple[bytes, int | None, Opener]] = [
     (rb"\x1f\x8b\x08[\x00-\x1f]", 4, streams.gzip),
     (literal(b"PK\x03\x04"), 4, zip_),
     (rb"BZh[1-9]1AY&SY", 10, streams.bzip2),
     (literal(b"\xfd7zXZ\x00"), 6, streams.lzma2),
+    *((pattern, length, streams.zlib_) for length, pattern in streams.zlib_patterns()),
+    *((literal(magic), len(magic), gitpack.pack) for magic in _PACKS),
+    *((literal(magic), None, gitpack.bundle) for magic in _BUNDLES),
     (literal(b"ustar\x00"), None, tar),
     (literal(b"ustar  \x00"), None, tar),
     (literal(b"SQLite format 3\x00"), None, sqlite),
@@ -73,10 +80,13 @@ PATTERNS: list[bytes] = [
 """One of these hits wherever a container begins, or text is escaped throughout, for `prefilter`."""
 
 
-PACKED = frozenset({"gzip", "zip", "tar", "bzip2", "xz", "sqlite"})
+PACKED = frozenset({"gzip", "zip", "tar", "bzip2", "xz", "zlib", "sqlite", *packreader.KINDS})
 """Kinds of files that are no text."""
 
-_HEADS = (b"\x1f\x8b\x08", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"SQLite format 3\x00")
+_HEADS = (
+    *(b"\x1f\x8b\x08", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"SQLite format 3\x00"),
+    *(b"x\x01", b"x\x9c", b"x\xda", b"%PDF-", *_PACKS, *_BUNDLES),
+)
 
 
 def begins(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Compressed streams, alone or several in a row: gzip (RFC 1952), bzip2, xz."""
+"""Compressed streams, alone or several in a row: gzip (RFC 1952), zlib (RFC 1950), bzip2, xz."""
 
 from __future__ import annotations
 
@@ -139,6 +139,59 @@ def _write_gzip(old: bytes, content: bytes) -> bytes:
     return old[:header] + deflated(content) + crc + _size(content)
 
 
+#: What the first block of a deflate stream begins with: there are three kinds of it.
+_KINDS = bytes(byte for byte in range(256) if byte & 7 in (2, 3, 4, 5) or byte in (0, 1))
+_TEXT = bytes((*range(9, 14), *range(32, 127)))
+_NO_TEXT = bytes(byte for byte in range(256) if byte not in _TEXT)
+#: ``x^2`` is usual in text: a stream that begins so has something else within so many bytes. Where it has
+#: not, which is so of one in a hundred, the verifier finds it all the same.
+_SOON = 5
+
+
+def zlib_patterns() -> list[tuple[int, bytes]]:
+    """(length of what it matches, pattern) for what zlib streams begin with: RFC 1950, and RFC 1951, 3.2.3.
+
+    In the syntax that hyperscan and `re` share.
+    """
+    found = [(3, rb"x[\x01\x9c\xda]" + _any_of(_KINDS))]
+    for text in range(_SOON):
+        behind = [_TEXT] * text + [_NO_TEXT]
+        behind[0] = bytes(byte for byte in behind[0] if byte in _KINDS)
+        found.append((2 + len(behind), rb"x\x5e" + b"".join(map(_any_of, behind))))
+    return found
+
+
+def _any_of(members: bytes) -> bytes:
+    return b"[" + b"".join(b"\\x%02x" % byte for byte in members) + b"]"
+
+
+_ZLIB = re.compile(b"x[\x01\x5e\x9c\xda]")
+#: Of what is none, most fails within so many bytes.
+_PROBE = 64
+#: The pixels of a PNG stand in streams that each follow this: no text is in them.
+_PIXELS = b"IDAT"
+
+
+def _read_zlib(data: bytes, at: int, room: Room) -> tuple[bytes, int]:
+    return inflate(zlib.decompressobj, data, at, len(data), room)
+
+
+def _write_zlib(old: bytes, content: bytes) -> bytes:
+    return old[:2] + deflated(content) + zlib.adler32(content).to_bytes(4, "big")
+
+
+def zlib_(data: bytes, start: int, room: Room) -> Opened | None:
+    """See `Opener`: a zlib stream; in the middle of something else only one that is whole."""
+    if start >= 4 and data.startswith(_PIXELS, start - 4):
+        return None
+    try:
+        zlib.decompressobj().decompress(data[start : start + _PROBE])
+    except zlib.error:
+        return None
+    found = _zlib(data, start, room)
+    return None if found is not None and found.pack is None and start else found
+
+
 def _size(content: bytes) -> bytes:
     return (len(content) & 0xFFFFFFFF).to_bytes(4, "little")
 
@@ -158,3 +211,4 @@ def _write_bzip2(old: bytes, content: bytes) -> bytes:
 gzip = Codec("gzip", lambda d, at: _gzip_header(d, at) is not None, _read_gzip, _write_gzip)
 bzip2 = Codec("bzip2", lambda d, at: _BZIP2.match(d, at) is not None, _read_bzip2, _write_bzip2)
 lzma2 = Codec("xz", xz.begins, xz.read, xz.write)
+_zlib = Codec("zlib", lambda d, at: _ZLIB.match(d, at) is not None, _read_zlib, _write_zlib)

@@ -1,0 +1,126 @@
+"""How the verifier reads zlib streams (RFC 1950), which have no name of their own: PDF, git's loose objects
+and packs, and whatever calls ``compress``. Every place that could begin one is tried.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from collections.abc import Generator, Iterator
+
+from remediate.history import packreader
+from remediate.history.unpacked import PIECE, TELLING, Allowance, Inner, slowly
+
+#: How nearly all of them begin: deflate, a window of 32 KiB (RFC 1950, 2.2).
+USUAL = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+#: Where one has to begin, so that its header may tell of any window: two bytes that are, as one number, a
+#: multiple of 31, and that elsewhere machine code is full of. PDF 7.3.8; PNG 11.3.3.
+_PLACED = {
+    b"stream": re.compile(rb"stream\r?\n"),
+    b"zTXt": re.compile(rb"zTXt[^\0]{1,79}\0\0"),
+    b"iTXt": re.compile(rb"iTXt[^\0]{1,79}\0\x01\0[^\0]{0,79}\0[^\0]{0,999}\0"),
+}
+#: So much is fed at once. Of what is no stream, most fails within it.
+_PIECE = 1024
+#: The pixels of a PNG stand in streams that each follow this: no text is in them.
+_PIXELS = b"IDAT"
+
+
+def inflated(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[Inner]:
+    """What is in the zlib streams of *text* and in its packs. *whole*: see `unpacking.within`."""
+    # What is deflated is never written in ASCII alone, but a bundle that breaks off may be.
+    if text.isascii() and not packreader.begins(text):
+        return
+    read = yield from _packs(text, allowance, whole)
+    done = 0
+    for at in _places(text):
+        if at < done or any(start <= at < end for start, end in read):
+            continue
+        content, used, fault = _one(text, at, allowance)
+        # What fails after a while was a coincidence, but where much came out.
+        if fault and len(content) < TELLING:
+            continue
+        if fault and whole and at == 0:
+            allowance.told.append(f"zlib: {fault}")
+        if content:
+            yield Inner("zlib", content, not fault)
+        done = at + used
+
+
+def _places(text: bytes) -> Iterator[int]:
+    """Where a stream may begin, from left to right."""
+    placed = {0} | {
+        found.end()
+        for mark, pattern in _PLACED.items()
+        for at in _all(text, mark)
+        if (found := pattern.match(text, at))
+    }
+    placed = {at for at in placed if _header(text[at : at + 2])}
+    usual = {at for begin in USUAL for at in _all(text, begin)}
+    return (at for at in sorted(placed | usual) if at < 4 or not text.startswith(_PIXELS, at - 4))
+
+
+def _header(two: bytes) -> bool:
+    return (
+        len(two) == 2 and two[0] & 0x8F == 8 and not two[1] & 0x20 and not int.from_bytes(two) % 31
+    )
+
+
+def _all(text: bytes, begin: bytes) -> Iterator[int]:
+    at = text.find(begin)
+    while at >= 0:
+        yield at
+        at = text.find(begin, at + 1)
+
+
+def _one(text: bytes, at: int, allowance: Allowance) -> tuple[bytes, int, str]:
+    """What comes out of the stream at *at*, how many bytes it took, and what was wrong."""
+    engine, out, done, fault = zlib.decompressobj(), io.BytesIO(), at, ""
+    while not engine.eof and not fault:
+        piece = engine.unconsumed_tail or text[done : done + _PIECE]
+        done += 0 if engine.unconsumed_tail else len(piece)
+        try:
+            fresh = engine.decompress(piece, PIECE)
+        except zlib.error:
+            if out.tell():
+                # What came out of the last piece before the fault: once more, byte by byte.
+                before = done - len(piece)
+                engine = zlib.decompressobj()
+                engine.decompress(text[at:before])
+                fresh = b"".join(slowly(engine, text[before:done]))
+            else:
+                fresh = b"".join(slowly(zlib.decompressobj(), text[at:done]))
+            fault = "it is damaged"
+        if not piece:
+            fault = "it breaks off"
+        allowance.take(len(fresh))
+        out.write(fresh)
+    return out.getvalue(), 1 if fault else done - at - len(engine.unused_data), fault
+
+
+def _packs(
+    text: bytes, allowance: Allowance, whole: bool
+) -> Generator[Inner, None, list[tuple[int, int]]]:
+    """What is in packs; gives from where to where those stand that were read."""
+    read: list[tuple[int, int]] = []
+    bundle = whole and packreader.BUNDLE.match(text) is not None
+    begun = False
+    for found in packreader.PACK.finditer(text):
+        start = found.start()
+        if read and start < read[-1][1]:
+            continue
+        first = whole and (start == 0 or (bundle and not begun))
+        kind = packreader.KINDS[first and bundle]
+        begun = True
+        try:
+            contents, end = packreader.objects(text, start, allowance.take)
+        except packreader.PackError as error:
+            contents, end = list(error.salvaged), start
+            if first:
+                allowance.told.append(f"{kind}: {error.reason}")
+        read.append((start, end))
+        yield from (Inner(kind, content, end > start) for content in contents if content)
+    if bundle and not begun:
+        allowance.told.append(f"{packreader.KINDS[1]}: it breaks off")
+    return read
