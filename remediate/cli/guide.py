@@ -152,10 +152,11 @@ def _begin(console: Console, where: Repo, here: Installation, flags: Flags) -> N
 
     asks = _asks(console, flags)
     vendor = VendorContext(environment=dict(os.environ), asks=asks)
-    handed = What(console, where, here, asks, vendor).handed_in()
-    _told(console, handed)
-    stream = GuideStream(console, handed.taken.detected_at)
-    around = replace(surroundings(flags, where, console, stream), asks=asks)
+    with here.refusals(where, "begin, guided"):
+        handed = What(console, where, here, asks, vendor).handed_in()
+        _told(console, handed)
+        stream = GuideStream(console, handed.taken.detected_at)
+        around = replace(surroundings(flags, where, console, stream), asks=asks)
     if handed.typed:
         options = replace(around.options, typed=frozenset(handed.taken.values))
         around = replace(around, options=options)

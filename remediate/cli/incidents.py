@@ -84,6 +84,8 @@ def show(
 
     Example: remediate show INC-20260102-ab12cd
     """
+    from remediate.incident.refusals import noted_of
+
     console = Console(as_json=json, plain=plain)
     here = installation()
     known = find(here, incident, repo)
@@ -91,7 +93,8 @@ def show(
         _write_expressions(console, here, known, expressions, key_file)
         return
     if commit_map is not None or object_map is not None:
-        _write_maps(console, known, commit_map, object_map)
+        with noted_of(here, [known], "show the maps"):
+            _write_maps(console, known, commit_map, object_map)
         return
     state = known.state
     if json:
@@ -178,7 +181,9 @@ def _write_expressions(
 
     with noted_of(here, [known], "show --expressions"):
         key = read_key_file(key_file) if key_file is not None else None
-    left_out = write_expressions(path, needles_of(here, known, key, "show --expressions"))
+    needles = needles_of(here, known, key, "show --expressions")
+    with noted_of(here, [known], "show --expressions"):
+        left_out = write_expressions(path, needles)
     if console.as_json:
         console.document({"written": str(path), "left_out": list(left_out)})
         return

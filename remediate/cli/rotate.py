@@ -53,12 +53,12 @@ def rotate(
     where, here = repository(repo), installation()
     with here.refusals(where, "rotate"):
         around = surroundings(flags, where, console, stream)
-    taken = _taken(around, values, where, here)
-    if not taken.secrets:
-        raise UsageError(
-            "No value was given, so nothing can be rotated.",
-            hint="remediate rotate FILE, or a value on standard input.",
-        )
+        taken = _taken(around, values, where, here)
+        if not taken.secrets:
+            raise UsageError(
+                "No value was given, so nothing can be rotated.",
+                hint="remediate rotate FILE, or a value on standard input.",
+            )
     # Whoever hands a value in has it: that is authority enough.
     around = replace(around, options=replace(around.options, typed=frozenset(taken.values)))
     with begin(here, taken, where, around) as run:

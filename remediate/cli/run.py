@@ -59,7 +59,7 @@ def start(report: str, flags: Flags, console: Console, stream: Stream) -> None:
     here = installation()
     with here.refusals(where, "run"):
         around = surroundings(flags, where, console, stream)
-    taken = intake(report, where, here)
+        taken = intake(report, where, here)
     if not taken.secrets:
         console.note("The report names no secret: nothing to do.")
     result = begin(here, taken, where, around)

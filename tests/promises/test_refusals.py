@@ -193,6 +193,35 @@ BESIDE = [
     ),
     Case("run with a bad policy", badly_begun("run"), "run", "one of [incident]"),
     Case("rotate with a bad policy", badly_begun("rotate"), "rotate", "one of [incident]"),
+    Case(
+        "run with no report",
+        lambda world, _: world.command("run", "/nowhere/report.json", *world.flags()),
+        "run",
+        "expected",
+    ),
+    Case(
+        "rotate with no value",
+        lambda world, _: world.command("rotate", *without(world, "--policy"), stdin=b""),
+        "rotate",
+        "",
+    ),
+    Case(
+        "the values into no folder",
+        lambda world, _: world.command(
+            *("show", "--repo", str(world.repository), "--expressions", "/nowhere/rules"),
+            *("--key-file", str(world.scenario.key_file)),
+        ),
+        "show --expressions",
+        "",
+    ),
+    Case(
+        "the map of no rewriting",
+        lambda world, folder: world.command(
+            "show", "--repo", str(world.repository), "--commit-map", str(folder / "map")
+        ),
+        "show the maps",
+        "rewritten nothing",
+    ),
 ]
 
 
