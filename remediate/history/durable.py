@@ -30,6 +30,17 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(path: Path) -> None:
+    """Bring everything in the folder *path* to disk, and its own name."""
+    for folder, _, files in os.walk(path):
+        for name in files:
+            file = Path(folder, name)
+            if not file.is_symlink():
+                sync_file(file)
+        sync_folder(Path(folder))
+    sync_folder(path.parent)
+
+
 def temporary_for(path: Path) -> Path:
     """Where *path*'s next content is written first: beside it, the same name each time."""
     # A name may be 255 bytes long already (NAME_MAX).

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from remediate.errors import BusyError, GitError
 from remediate.history import git
+from remediate.history.durable import sync_folder
 
 #: In the common git directory while something is being changed there.
 NAME = "remediate-writing"
@@ -37,7 +38,9 @@ class Guard:
     def expecting(self, files: Iterable[Path]) -> Iterator[None]:
         """Say that the body lets git take ``<file>.lock`` for each of *files*.
 
-        Raises `BusyError`, naming it, where somebody else holds one of them now.
+        The names that git gives, and takes away, are on disk when it ends: git brings the content of files there
+        and not the folders that they stand in. Raises `BusyError`, naming it, where somebody else holds one
+        of the marks now.
         """
         locked = set(files)
         marks = sorted(
@@ -61,7 +64,16 @@ class Guard:
             if not error.killed:
                 os.ftruncate(self._descriptor, 0)
             raise
+        self._sync_folders(locked)
         os.ftruncate(self._descriptor, 0)
+
+    def _sync_folders(self, files: Iterable[Path]) -> None:
+        """Bring to disk what the folders of *files* hold, and each folder above them in the git directory."""
+        within = {folder for file in files for folder in file.parents}
+        for folder in sorted(f for f in within if f.is_relative_to(self._common_dir)):
+            # git takes away a folder whose last ref it took away; the one above tells of that.
+            with contextlib.suppress(FileNotFoundError):
+                sync_folder(folder)
 
     def git(
         self,
@@ -73,7 +85,7 @@ class Guard:
     ) -> bytes:
         """Like `remediate.history.git.run`, for a command that writes.
 
-        What git writes is on disk on return (core.fsync, git 2.36 and newer), reflogs are not begun
+        What git writes into files is on disk on return (core.fsync, git 2.36 and newer), reflogs are not begun
         where there are none, and the reflog's writer is remediate, whatever the user is called.
         """
         return git.run(
@@ -142,6 +154,8 @@ def writing(common_dir: Path) -> Iterator[Guard]:
         finally:
             if not guard.marked:
                 path.unlink(missing_ok=True)
+                # Back after a cut of power, it would have another's lock taken for a dead git's of ours.
+                sync_folder(common_dir)
     finally:
         os.close(descriptor)
 

@@ -37,6 +37,7 @@ def staging(repo: Repo) -> Iterator[Path]:
         yield folder
     finally:
         _remove_tree(folder)
+        sync_folder(repo.objects_dir)
 
 
 def staged_environment(repo: Repo, folder: Path) -> dict[str, str]:

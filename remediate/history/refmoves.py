@@ -206,8 +206,10 @@ def _freshen_packed(repo: Repo, guard: Guard, old: set[str]) -> None:
         return
     # Only --all takes in what is packed already (git 2.39); each ref's loose file goes by a lock.
     names = [ref.name for ref in repo.refs() if ref.name.startswith("refs/")]
-    with guard.expecting([path, *(repo.common_dir / name for name in names)]):
-        guard.git(repo.common_dir, "pack-refs", "--all")
+    # First they are packed, then the loose files go: were it one step, a cut of power could leave neither.
+    for kept in (["--no-prune"], []):
+        with guard.expecting([path, *(repo.common_dir / name for name in names)]):
+            guard.git(repo.common_dir, "pack-refs", "--all", *kept)
 
 
 def _locked(repo: Repo, names: Sequence[str]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from remediate.history.durable import sync_folder
 from remediate.history.guard import Guard
 from remediate.history.repo import Repo
 
@@ -19,3 +20,6 @@ def refresh(repo: Repo, guard: Guard) -> None:
     guard.git(repo.common_dir, "update-server-info")
     for draft in drafts:
         draft.unlink(missing_ok=True)
+    for file in (refs, packs):
+        if file.parent.is_dir():
+            sync_folder(file.parent)

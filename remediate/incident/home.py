@@ -36,7 +36,12 @@ def private_folder(path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         old = os.umask(0o077)
         try:
-            path.mkdir(mode=0o700, exist_ok=True)
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            pass
+        else:
+            # What is brought to disk within it would be gone with it.
+            sync_folder(path.parent)
         finally:
             os.umask(old)
         found = path.lstat()

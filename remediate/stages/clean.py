@@ -11,6 +11,7 @@ from pathlib import Path
 from remediate.errors import DeclinedError, RepositoryError
 from remediate.history.apply import apply
 from remediate.history.backup import back_up
+from remediate.history.durable import sync_folder, sync_tree
 from remediate.history.model import Rehearsal
 from remediate.history.overreach import rehearse_with_care
 from remediate.history.purge import purge
@@ -102,6 +103,8 @@ def _rehearse(run: Run, number: int) -> Rehearsal:
         progress=run.progress(),
         scan=scan(run),
     )
+    # What is applied comes from there, also by whoever goes on with it after a cut of power.
+    sync_tree(quarantine)
     rounds.save(run.folder, number, rehearsal)
     run.write(Kind.REHEARSED, rehearsed_data(rehearsal))
     run.emit(
@@ -142,6 +145,7 @@ def _anything(run: Run, rehearsal: Rehearsal) -> bool:
 
 def _forget_rehearsal(run: Run) -> None:
     shutil.rmtree(run.folder / "quarantine", ignore_errors=True)
+    sync_folder(run.folder)
 
 
 def rehearsed_data(rehearsal: Rehearsal) -> dict[str, Json]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ class Tried:
         """Note a fault wherever something is not as after the undisturbed run."""
         try:
             outcome = self.world.outcome(last)
-        except AssertionError as error:
+        except (AssertionError, subprocess.CalledProcessError) as error:
             self.faults.append(f"{where}: {error} {last.out[-2000:]} {last.err}")
             return
         if "is closed" in last.err:

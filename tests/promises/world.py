@@ -138,6 +138,22 @@ class StripeTruth:
     def made(self) -> list[Secret]:
         return [k.token for n, k in self.running.state.keys.items() if n not in self._keys]
 
+    def remembered(self) -> Any:
+        """How it stands now, for `put_back`."""
+        state = self.running.state
+        keys = {name: dataclasses.replace(key) for name, key in state.keys.items()}
+        return keys, dict(state.made), dict(state.shown)
+
+    def put_back(self, remembered: Any) -> None:
+        """As it stood then."""
+        state = self.running.state
+        keys, made, shown = remembered
+        state.keys.clear()
+        state.keys |= {name: dataclasses.replace(key) for name, key in keys.items()}
+        for now, then in ((state.made, made), (state.shown, shown)):
+            now.clear()
+            now |= then
+
 
 class GitHubTruth:
     """The local GitHub; the person makes the new token."""
