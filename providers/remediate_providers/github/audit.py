@@ -25,6 +25,49 @@ RETENTION = timedelta(days=180)
 PAGES = 20
 """Pages of 100 events that are read of one organisation at most."""
 
+#: What a thief does to come back: an action of the audit log to why
+#: (https://docs.github.com/organizations/keeping-your-organization-secure/managing-security-settings-for-your-organization/audit-log-events-for-your-organization).
+FOOTHOLDS = {
+    "deploy_key.create": "a key that outlives the token",
+    "public_key.create": "a key that outlives the token",
+    "git_signing_ssh_public_key.create": "a key to sign with in its owner's name",
+    "hook.create": "what happens is sent elsewhere",
+    "hook.config_changed": "what happens is sent elsewhere",
+    "hook.events_changed": "more of what happens is sent elsewhere",
+    "personal_access_token.create": "another token",
+    "personal_access_token.credential_regenerated": "another token",
+    "personal_access_token.access_granted": "another token was let in",
+    "personal_access_token.request_created": "another token asks to be let in",
+    "oauth_authorization.create": "an app was let in",
+    "oauth_access.create": "another token",
+    "oauth_access.regenerate": "another token",
+    "oauth_application.create": "an app to come back with",
+    "oauth_application.generate_client_secret": "an app's secret to come back with",
+    "integration.create": "an app to come back with",
+    "integration.manager_added": "somebody was given an app",
+    "integration_installation.create": "an app was let in",
+    "integration_installation.repositories_added": "an app was given more repositories",
+    "org.add_member": "somebody was let in",
+    "org.invite_member": "somebody was invited",
+    "org.add_outside_collaborator": "somebody was let in",
+    "org.update_member": "somebody was given other rights",
+    "repo.add_member": "somebody was let in",
+    "repo.update_member": "somebody was given other rights",
+    "repository_invitation.create": "somebody was invited",
+    "team.add_member": "somebody was given more rights",
+    "team.add_repository": "a team was given more rights",
+    "team.update_repository_permission": "a team was given other rights",
+    "repo.register_self_hosted_runner": "jobs and their secrets are handed to it",
+    "org.register_self_hosted_runner": "jobs and their secrets are handed to it",
+    "protected_branch.destroy": "a protection was taken away",
+    "repository_ruleset.destroy": "a protection was taken away",
+    "repository_ruleset.update": "a protection was changed",
+    "environment.remove_protection_rule": "a protection was taken away",
+    "org.disable_two_factor_requirement": "a protection was taken away",
+    "ip_allow_list.disable": "a protection was taken away",
+    "ip_allow_list_entry.create": "another address was let in",
+}
+
 
 @dataclass
 class Log:

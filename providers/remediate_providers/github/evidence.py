@@ -149,7 +149,9 @@ def _event(row: Mapping[str, object], vendor: VendorContext) -> dict[str, Json]:
         return None if value is None else vendor.redact(str(value))[:200]
 
     action = text("action") or "?"
-    why = next((why for start, why in _SUSPICIOUS.items() if action.startswith(start)), None)
+    why = audit.FOOTHOLDS.get(action) or next(
+        (why for start, why in _SUSPICIOUS.items() if action.startswith(start)), None
+    )
     place = audit.place(row, vendor)
     return {
         "at": audit.moment(row),

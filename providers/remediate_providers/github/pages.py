@@ -8,6 +8,7 @@ documented, used by many tools), fine-grained ``name``, ``description``, ``expir
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from remediate.model import Json, ManualStep
@@ -64,6 +65,22 @@ def revoke_step(server: Server, held: Held, why: str) -> ManualStep:
         url=listing(server, kind),
         instructions=("Sign in as the account that the token belongs to.", click),
         check="remediate asks GitHub with the token, and expects 401 Bad credentials.",
+    )
+
+
+def unseen_step(server: Server, held: Held, why: str) -> ManualStep:
+    """For the owner of a token that was handed in and may not be looked at: see that it is gone."""
+    step = revoke_step(server, held, why)
+    if held.credential.kind == REFRESH:
+        return step
+    return replace(
+        step,
+        title=f"See that the {kind_title(held.credential.kind)} is revoked",
+        instructions=(
+            "Sign in as the account that the token belongs to.",
+            "It should be gone from the list, and GitHub has written to you of it. If it is there: end it.",
+            "To let remediate see it refused: use_leaked = true in its [[credential]] table, remediate resume",
+        ),
     )
 
 

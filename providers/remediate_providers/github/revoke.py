@@ -20,7 +20,7 @@ from remediate.wording import count
 from remediate_providers.github import organisations, pages, responder
 from remediate_providers.github.probe import FIRST_PAUSE, NOT_USED, Probe, look, unaskable
 from remediate_providers.github.server import Api, Server
-from remediate_providers.github.tokens import CLASSIC, FINE_GRAINED, INSTALLATION, PART, REFRESH
+from remediate_providers.github.tokens import CLASSIC, FINE_GRAINED, INSTALLATION, PART
 
 PATH = "/credentials/revoke"
 BATCH = 1000
@@ -39,6 +39,8 @@ class Asked:
     token: Secret
     accepted: bool = False
     """Whether GitHub took the request, or may have taken it."""
+    unseen: bool = False
+    """Whether nothing will ever show that it is dead."""
     status: Status = Status.UNKNOWN
     reason: str = ""
     evidence: list[Evidence] = field(default_factory=list)
@@ -190,6 +192,7 @@ def _watch(api: Api, asked: Sequence[Asked], vendor: VendorContext) -> None:
         if reason is None:
             pending.append(one)
         elif one.accepted:
+            one.unseen = True
             one.reason = f"GitHub took the request; whether it worked can't be seen: {reason}"
     pause = FIRST_PAUSE
     while pending:
@@ -271,13 +274,13 @@ def _outcome(server: Server, one: Asked) -> Outcome:
         return Outcome(Status.DONE, f"{server.host} refuses {name}", evidence=evidence)
     if one.status is Status.MANUAL:
         return _by_hand(server, one.held, one.reason, evidence)
-    if one.accepted and one.kind == REFRESH:
+    if one.unseen:
         return Outcome(
             Status.MANUAL,
             f"Asked {server.host} to revoke {name}; nothing shows whether it is dead",
             reason=one.reason,
             evidence=evidence,
-            manual=pages.revoke_step(server, one.held, one.reason),
+            manual=pages.unseen_step(server, one.held, one.reason),
         )
     if one.accepted:
         summary = f"Asked {server.host} to revoke {name}; it has not been seen dead"

@@ -33,46 +33,13 @@ MOST_TOLD = 50
 LAG = timedelta(hours=1)
 """For how long an event may be missing from the audit log. Nobody promises a time; this is ours."""
 
-#: What a thief does to come back: an action of the audit log to why
-#: (https://docs.github.com/organizations/keeping-your-organization-secure/managing-security-settings-for-your-organization/audit-log-events-for-your-organization).
-ACTIONS = {
-    "public_key.create": "a key that outlives the token",
-    "git_signing_ssh_public_key.create": "a key to sign with in its owner's name",
-    "hook.create": "what happens is sent elsewhere",
-    "hook.config_changed": "what happens is sent elsewhere",
-    "hook.events_changed": "more of what happens is sent elsewhere",
-    "personal_access_token.create": "another token",
-    "personal_access_token.credential_regenerated": "another token",
-    "personal_access_token.access_granted": "another token was let in",
-    "personal_access_token.request_created": "another token asks to be let in",
-    "oauth_authorization.create": "an app was let in",
-    "oauth_access.create": "another token",
-    "oauth_access.regenerate": "another token",
-    "oauth_application.create": "an app to come back with",
-    "oauth_application.generate_client_secret": "an app's secret to come back with",
-    "integration.create": "an app to come back with",
-    "integration.manager_added": "somebody was given an app",
-    "integration_installation.create": "an app was let in",
-    "integration_installation.repositories_added": "an app was given more repositories",
-    "org.add_member": "somebody was let in",
-    "org.invite_member": "somebody was invited",
-    "org.add_outside_collaborator": "somebody was let in",
-    "org.update_member": "somebody was given other rights",
-    "repo.add_member": "somebody was let in",
-    "repo.update_member": "somebody was given other rights",
-    "repository_invitation.create": "somebody was invited",
-    "team.add_member": "somebody was given more rights",
-    "team.add_repository": "a team was given more rights",
-    "team.update_repository_permission": "a team was given other rights",
-    "repo.register_self_hosted_runner": "jobs and their secrets are handed to it",
-    "org.register_self_hosted_runner": "jobs and their secrets are handed to it",
-    "protected_branch.destroy": "a protection was taken away",
-    "repository_ruleset.destroy": "a protection was taken away",
-    "repository_ruleset.update": "a protection was changed",
-    "environment.remove_protection_rule": "a protection was taken away",
-    "org.disable_two_factor_requirement": "a protection was taken away",
-    "ip_allow_list.disable": "a protection was taken away",
-    "ip_allow_list_entry.create": "another address was let in",
+#: What is listed to the actions by which it comes. A workflow comes by a push, which no search by token shows.
+_COMES_BY = {
+    "deploy key": {"public_key.create", "deploy_key.create"},
+    "webhook": {"hook.create"},
+    "organisation webhook": {"hook.create"},
+    "invitation": {"repository_invitation.create", "repo.add_member", "org.invite_member"},
+    "GitHub App": {"integration_installation.create"},
 }
 
 
@@ -86,6 +53,8 @@ class _Token:
     organisations: list[str]
     logs: dict[str, audit.Log] = field(default_factory=dict)
     """Organisation to what its audit log has of it."""
+    left: set[tuple[str, str]] = field(default_factory=set)
+    """(organisation, action) of what it did there that is a sign."""
     signs: list[Json] = field(default_factory=list)
     others: list[Json] = field(default_factory=list)
     """What is younger than the leak and no sign, with why not."""
@@ -124,6 +93,8 @@ class _Triage:
         self._lists = Lists(api, own, vendor)
         self._unknown: dict[str, str] = {}
         """What is not known of the places, whichever token it is about."""
+        self._unreadable: dict[str, audit.Log] = {}
+        """Organisation to the answer that gave nothing of its log: the next token would get the same."""
         self._pushed: dict[tuple[str, str], bool | None] = {}
         self._tokens = [_of(held, vendor.about(held.id, batch).known) for held in batch]
         self._repositories = self._capped("repositories", self._named(vendor, batch))
@@ -204,8 +175,12 @@ class _Triage:
                 "GitHub keeps 180 days of an audit log; of before there is no evidence kept"
             )
         for name in names:
-            log = audit.done_with(self._api, name, one.value, self._own, since, self._vendor)
+            log = self._unreadable.get(name) or audit.done_with(
+                self._api, name, one.value, self._own, since, self._vendor
+            )
             one.logs[name] = log
+            if log.why and not log.rows:
+                self._unreadable[name] = log
             if log.why:
                 one.unknown[f"what was made with it in {name}"] = log.why
             self._note(one, name, log)
@@ -231,18 +206,17 @@ class _Triage:
                 event["id"] = f"{self._vendor.redact(whom)[:100]} in {where}"
             came = audit.address(row, self._vendor)
             if came is not None and came in usual:
-                why = (
-                    f"made with the leaked token, from {came} as before the leak: {ACTIONS[action]}"
-                )
+                why = f"made with the leaked token, from {came} as before the leak: {audit.FOOTHOLDS[action]}"
                 one.others.append({**event, "why": why})
                 continue
+            one.left.add((name, action))
             from_ = f", from {came}" if came else ""
             one.signs.append(
-                {**event, "why": f"made with the leaked token{from_}: {ACTIONS[action]}"}
+                {**event, "why": f"made with the leaked token{from_}: {audit.FOOTHOLDS[action]}"}
             )
 
     def _left_something(self, row: Mapping[str, Any]) -> bool:
-        if row.get("action") not in ACTIONS:
+        if row.get("action") not in audit.FOOTHOLDS:
             return False
         at = moment(audit.moment(row))
         return self._since is None or at is None or at >= self._since
@@ -283,7 +257,12 @@ class _Triage:
         if thing.what == WORKFLOW:
             return self._unpushed(one, thing)
         log = one.logs.get(organisation or "")
-        if log is not None and not log.why and self._now - audit.RETENTION < at < self._now - LAG:
+        if (
+            log is not None
+            and not log.why
+            and self._now - audit.RETENTION < at < self._now - LAG
+            and one.left.isdisjoint((organisation, action) for action in _COMES_BY[thing.what])
+        ):
             return f"the audit log of {organisation} has nothing of it made with the leaked token"
         return ""
 

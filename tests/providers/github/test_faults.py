@@ -182,6 +182,15 @@ class TestRefreshTokenFaults(TestGitHubFaults):
         return outcome
 
 
+class TestUnusedFaults(TestRefreshTokenFaults):
+    """One that policy lets nobody use: handed in, and seen dead by a person alone."""
+
+    use_leaked = False
+
+    def leaked(self, running: RunningGitHub) -> Held:
+        return hold(GitHubProvider(), {"value": running.state.issue(OWNER)})
+
+
 class TestFootholdFaults(TestGitHubFaults):
     """One foothold in each list: whichever call goes wrong, each is found, or its list is not known."""
 

@@ -307,8 +307,11 @@ def test_without_leave_to_use_the_leaked_token_it_is_revoked_and_not_looked_at(
     value = github.state.issue(OWNER)
     vendor = around(github.environment(), use_leaked=False)
     outcome = only(PROVIDER.revoke([hold(value)], vendor))
-    assert outcome.status is Status.UNKNOWN
+    assert outcome.status is Status.MANUAL
     assert "use_leaked" in outcome.reason
+    assert outcome.manual is not None
+    well_told(outcome.manual)
+    assert "use_leaked = true" in " ".join(outcome.manual.instructions)
     assert github.asked("GET", "/user") == []
     assert len(github.asked("POST", PATH)) == 1
 
