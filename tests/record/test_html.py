@@ -105,6 +105,9 @@ def test_nothing_from_outside_becomes_markup(story: Story) -> None:
     story.fact("assess", text, GITHUB, known={text: text, "scopes": text}, unknown={text: text})
     story.fact("assess", "events", GITHUB, known={"events": [{"at": text, "what": text}]})
     story.fact("assess", "footholds", GITHUB, known={"footholds": [text, {"what": text}]})
+    job = dict.fromkeys(("store", "what", "state", "why", "ended", "command"), text)
+    runs = [{**job, "id": 7, "page": f"javascript:{text}", "sure": True}]
+    story.fact("recover", "reruns", GITHUB, known={"reruns": runs}, unknown={text: text})
     story.add(Kind.ADVICE, text=text)
     story.add(Kind.REFUSAL, asked=text, why=text)
     written = to_html(build(story.rows))

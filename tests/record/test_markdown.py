@@ -124,6 +124,8 @@ def hostile_story(text: str) -> Story:
     }
     story.fact("assess", text, text, **facts)
     story.fact("triage", "footholds", text, **facts)
+    job = dict.fromkeys(("store", "what", "state", "why", "ended", "command", "page"), text)
+    story.fact("recover", "reruns", text, known={"reruns": [{**job, "id": 7, "sure": False}]})
     key = story.intent("contain", "revoke", text)
     step = ManualStep(text, text, text, text, (text, text), text, True, text)
     seen = (Evidence(text, text, text),)
