@@ -6,8 +6,9 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
+
+from remediate.http import limits
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,15 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the vendor asks to wait: ``Retry-After``, a number or a date (RFC 9110, 10.2.3)."""
+        """Seconds that the vendor asks to wait: ``Retry-After``, a number or a date (RFC 9110, 10.2.3).
+
+        A number may have a fraction, as Discord's has.
+        """
         value = self.headers.get("Retry-After", "").strip()
-        if value.isascii() and value.isdigit():
-            return float(value)
-        moment = _date(value)
+        seconds = limits.number(value)
+        if seconds is not None:
+            return seconds
+        moment = limits.date(value)
         return None if moment is None else max(0.0, moment - self._vendors_clock())
 
     @property
@@ -46,35 +51,23 @@ class Answer:
         (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
         """
         return self.status == 429 or (
-            self.status == 403 and (self.retry_after is not None or self._used_up)
+            self.status == 403 and (self.retry_after is not None or limits.used_up(self.headers))
         )
 
     @property
     def wait(self) -> float | None:
         """Seconds until the vendor listens again, as far as it says so.
 
-        ``Retry-After``, else the reset time of a limit that is used up (``x-ratelimit-reset`` or
-        ``ratelimit-reset``, seconds since 1970, measured on the vendor's own clock).
+        ``Retry-After``, else the reset time of a limit that is used up, as `remediate.http.limits` reads it,
+        on the vendor's own clock.
         """
         if self.retry_after is not None:
             return self.retry_after
-        reset = self.headers.get("x-ratelimit-reset", self.headers.get("ratelimit-reset", ""))
-        if not self._used_up or not (reset.isascii() and reset.isdigit()):
+        if not limits.used_up(self.headers):
             return None
-        return max(0.0, float(reset) - self._vendors_clock()) + 1.0
-
-    @property
-    def _used_up(self) -> bool:
-        names = ("x-ratelimit-remaining", "ratelimit-remaining")
-        return any(self.headers.get(name, "").strip() == "0" for name in names)
+        seconds = limits.reset(self.headers, self._vendors_clock())
+        return None if seconds is None else seconds + 1.0
 
     def _vendors_clock(self) -> float:
-        moment = _date(self.headers.get("Date", ""))
+        moment = limits.date(self.headers.get("Date", ""))
         return time.time() if moment is None else moment
-
-
-def _date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None

@@ -24,24 +24,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Protocol
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
-import pytest
-
-from remediate.clock import rfc3339
 from remediate.model import Json
 from remediate.plugins.context import VendorContext
+from remediate.plugins.lists import Inventory, Lists
 from remediate.plugins.outcome import Check, Facts, Outcome, Status
 from remediate.plugins.provider import (
+    Accepts,
     Checks,
     ConfirmsNew,
     Deletes,
     Describes,
     FindsHolders,
     Held,
+    Installs,
     Investigates,
     NamesResponder,
     Preserves,
@@ -51,30 +49,24 @@ from remediate.plugins.provider import (
     Revokes,
     Triages,
 )
-from remediate.plugins.reruns import FindsReruns, Window
-from remediate.plugins.store import FindsUses, Rotates, Store, Target
+from remediate.plugins.standing import TellsStanding
 from remediate.secret import Secret
 from remediate.testing.providers import well_told
-from remediate.testing.proxy import LOOPBACK, Call, FaultyLine, Trouble
+from remediate.testing.proxy import Call, FaultyLine, Trouble
+from remediate.testing.store_faults import StoreFaults
 from remediate.testing.surroundings import found, surroundings
+from remediate.testing.walking import (
+    LONGEST_PAUSE,
+    Running,
+    address_in,
+    every_trouble,
+    hold_that,
+    no_value,
+)
+
+__all__ = ["ProviderFaults", "Scene", "StoreFaults", "address_in", "every_trouble", "hold"]
 
 SINCE = "2026-01-02T03:04:05Z"
-LONGEST_PAUSE = 0.005
-"""Seconds that anybody really sleeps at a time."""
-
-every_trouble = pytest.mark.parametrize("trouble", list(Trouble), ids=lambda t: t.name.lower())
-
-
-class Running(Protocol):
-    """A vendor that is up: as much of `remediate.plugins.local.RunningVendor` as is needed here."""
-
-    def environment(self) -> Mapping[str, str]:
-        """The base address and the responder's own credential."""
-        ...
-
-    def close(self) -> None:
-        """Stop."""
-        ...
 
 
 @dataclass
@@ -88,6 +80,10 @@ class Scene:
     make_vendor: Callable[[Mapping[str, str], Mapping[str, Json]], VendorContext]
     known: dict[str, Json] = field(default_factory=dict)
     """What describing and preserving told, as the pipeline hands it on."""
+    before: Mapping[str, Json] = field(default_factory=dict)
+    """What there was before a successor was made, where one was."""
+    made: Reissued | None = None
+    """The successor, where one was made."""
 
     def vendor(self) -> VendorContext:
         """Surroundings with patience of their own, as each effect of a run has them."""
@@ -100,7 +96,7 @@ class Scene:
             own = self.provider.responder_values(self.vendor())
         for value in (*own, *self.held.values.values()):
             text = value.reveal_text()
-            _hold(
+            hold_that(
                 text == self.held.credential.public_id or text not in repr(result),
                 f"{what}: no value in it",
             )
@@ -117,6 +113,8 @@ class ProviderFaults:
     needs no deleting."""
     each_once: ClassVar[bool] = False
     """Whether of several calls alike the first alone goes wrong: for a vendor whose flows are long."""
+    watch: Callable[[], object] | None = None
+    """Called at each call while it is under way: see `remediate.testing.every_call`."""
     _counted: ClassVar[dict[str, Sequence[tuple[int, Call]]]]
     """The calls of each flow when all goes well."""
 
@@ -139,6 +137,10 @@ class ProviderFaults:
     def dead(self, running: Any, held: Held) -> bool:
         """Whether the leaked one is refused now: the vendor's truth."""
         return bool(running.is_dead(held.values))
+
+    def places(self, line: FaultyLine) -> Sequence[str]:  # noqa: ARG002
+        """Repositories whose credentials are listed, for one that `Lists`; *line* leads to their host."""
+        return ()
 
     def address(self, running: Any) -> str:
         """Where the line leads: by default the one loopback address in the vendor's environment."""
@@ -165,6 +167,7 @@ class ProviderFaults:
         try:
             with FaultyLine(self.address(running)) as line:
                 held = self.leaked(running)
+                line.watch = self.watch
                 yield Scene(type(self).make(), running, line, held, self.context)
         finally:
             running.close()
@@ -173,15 +176,15 @@ class ProviderFaults:
 
     @every_trouble
     def test_looking_is_honest_whatever_goes_wrong(self, trouble: Trouble) -> None:
-        for scene, _call in self._cases(trouble, _look):
-            _look(scene)
+        for scene, _call in self._cases(trouble, self.look):
+            self.look(scene)
             scene.line.heal()
 
     @every_trouble
     def test_a_dead_one_is_never_called_alive(self, trouble: Trouble) -> None:
         for scene, call in self._cases(trouble, _check, _killed):
             if self.dead(scene.running, scene.held):
-                _hold(_check(scene) is not True, f"{call}: what is dead is not alive")
+                hold_that(_check(scene) is not True, f"{call}: what is dead is not alive")
 
     @every_trouble
     def test_what_is_said_to_be_revoked_is(self, trouble: Trouble) -> None:
@@ -191,7 +194,7 @@ class ProviderFaults:
             if not outcome.status.settled:
                 outcome = _revoke(scene)  # as a resumed run does
             if outcome.status.settled:
-                _hold(self.dead(scene.running, scene.held), f"{call}: said to be dead, and is")
+                hold_that(self.dead(scene.running, scene.held), f"{call}: said to be dead, and is")
             else:
                 _step(outcome, f"{call}: the vendor is well again: {outcome.reason}")
 
@@ -209,7 +212,88 @@ class ProviderFaults:
                 outcome = _delete(scene)
             if not outcome.status.settled:
                 _step(outcome, f"{call}: {outcome.reason}")
-            _hold(self.dead(scene.running, scene.held), f"{call}: it is dead all the same")
+            hold_that(self.dead(scene.running, scene.held), f"{call}: it is dead all the same")
+
+    @every_trouble
+    def test_a_successor_is_not_called_dead(self, trouble: Trouble) -> None:
+        for scene, call in self._cases(trouble, _confirm, self.replaced):
+            if (check := _confirm(scene)) is not None:
+                hold_that(check.alive is not False, f"{call}: what works is not called dead")
+
+    @every_trouble
+    def test_what_a_person_brings_is_taken_or_refused(self, trouble: Trouble) -> None:
+        for scene, call in self._cases(trouble, _accept, self.replaced):
+            taken = _accept(scene)
+            if taken is not None:
+                hold_that(
+                    bool(taken.values) or bool(taken.outcome.reason), f"{call}: it says why not"
+                )
+
+    @every_trouble
+    def test_one_that_was_lost_is_found_and_ended(self, trouble: Trouble) -> None:
+        for scene, call in self._cases(trouble, _reconcile, self.replaced):
+            for _ in range(2):
+                outcome = _reconcile(scene)
+                hold_that(
+                    bool(outcome.reason or outcome.status.settled), f"{call}: it says why not"
+                )
+                if outcome.status.settled and not self.one_at_a_time:
+                    hold_that(self.living(scene.running) == 0, f"{call}: said to be ended, and is")
+                scene.line.heal()
+
+    @every_trouble
+    def test_what_is_said_to_be_in_force_is(self, trouble: Trouble) -> None:
+        for scene, call in self._cases(trouble, _install, self.replaced):
+            outcome = _install(scene)
+            scene.line.heal()
+            if outcome is not None and not outcome.status.settled:
+                outcome = _install(scene)
+            if outcome is not None:
+                hold_that(outcome.status.settled, f"{call}: in force in the end: {outcome.reason}")
+                check = _confirm(scene) if isinstance(scene.provider, ConfirmsNew) else None
+                hold_that(check is None or check.alive is not False, f"{call}: and it works")
+
+    def look(self, scene: Scene) -> None:
+        """Everything that is read-only: what it is, what dies with it, what was done with it, what there is."""
+        _look(scene)
+        provider = scene.provider
+        if isinstance(provider, TellsStanding):
+            standing = provider.standing(scene.vendor())
+            scene.fit("standing", standing)
+            if standing is not None:
+                hold_that(standing.works is not None or bool(standing.reason or standing.rights),
+                      "standing: it says why it can't tell")  # fmt: skip
+        if isinstance(provider, Lists):
+            inventory: Inventory = provider.listed(self.places(scene.line), scene.vendor())
+            scene.fit("listed", inventory)
+            hold_that(all(inventory.unknown.values()), "listed: what is not known has a reason")
+
+    def replaced(self, scene: Scene) -> None:
+        """As the pipeline leaves it: a successor was made."""
+        self.before_reissue(scene)
+        scene.before, scene.made = _replace(scene)
+
+    def flows(self) -> Sequence[tuple[Callable[[Scene], object], Callable[[Scene], None]]]:
+        """Everything that is walked, each with what comes before it."""
+        return (
+            (self.look, _nothing),
+            (_check, _killed),
+            (_revoke, _nothing),
+            (_replace, self.before_reissue),
+            (_delete, _killed),
+            (_confirm, self.replaced),
+            (_accept, self.replaced),
+            (_install, self.replaced),
+            (_reconcile, self.replaced),
+        )
+
+    def walk(self) -> None:
+        """Every flow once, with nothing going wrong."""
+        for flow, prepare in self.flows():
+            if isinstance(type(self).make(), _NEEDS.get(flow, object)):
+                with self.scene() as scene:
+                    prepare(scene)
+                    flow(scene)
 
     # -- how they are gone through -------------------------------------------------------------
 
@@ -222,35 +306,36 @@ class ProviderFaults:
             found_again = scene.provider.reconcile_reissue(scene.held, before, scene.vendor())
             scene.fit(f"{call}: reconcile", found_again)
             if not found_again.status.settled:
-                _hold(bool(found_again.reason), f"{call}: it says why it can't tell")
+                hold_that(bool(found_again.reason), f"{call}: it says why it can't tell")
                 return
             told = 0
             lost = 0 if self.one_at_a_time else self.living(scene.running)
-            _hold(lost == 0, f"{call}: one that was lost is deleted")
+            hold_that(lost == 0, f"{call}: one that was lost is deleted")
             made = _reissue(scene)
         elif not made.values and made.outcome.status is not Status.MANUAL:
             made = _reissue(scene)
         living = self.living(scene.running)
         if not made.values:
             _step(made.outcome, f"{call}: {made.outcome.summary}: {made.outcome.reason}")
-            _hold(living <= told, f"{call}: {living} made and nobody told")
+            hold_that(living <= told, f"{call}: {living} made and nobody told")
             return
-        _hold(made.outcome.status is Status.DONE, f"{call}: a new value is done")
-        _hold(1 <= living <= 1 + told, f"{call}: one new one, {living} found")
+        hold_that(made.outcome.status is Status.DONE, f"{call}: a new value is done")
+        hold_that(1 <= living <= 1 + told, f"{call}: one new one, {living} found")
         if isinstance(scene.provider, ConfirmsNew):
             new = Held(scene.held.credential, made.values)
             check = scene.provider.confirm(new, scene.vendor())
-            _hold(check.alive is not False, f"{call}: the new one works")
+            hold_that(check.alive is not False, f"{call}: the new one works")
 
     def _cases(
         self,
         trouble: Trouble,
         flow: Callable[[Scene], object],
-        prepare: Callable[[Scene], None] = lambda _scene: None,
+        prepare: Callable[[Scene], None] | None = None,
     ) -> Iterator[tuple[Scene, Call]]:
         """A scene for each call of *flow*, armed so that the call goes wrong; none where it has no such."""
         if not isinstance(type(self).make(), _NEEDS.get(flow, object)):
             return
+        prepare = prepare or _nothing
         for at, call in self._calls(flow, prepare):
             with self.scene() as scene:
                 prepare(scene)
@@ -276,174 +361,6 @@ class ProviderFaults:
         return self._counted[name]
 
 
-class StoreFaults:
-    """Every call of a store's `put`, gone wrong in every way. Not collected itself."""
-
-    make: ClassVar[Callable[[], Store]]
-    """Makes the store: its class."""
-
-    def start(self) -> Running:
-        """A fresh vendor."""
-        raise NotImplementedError
-
-    def target(self, running: Any) -> Target:
-        """A place there that may be written to, as a policy would name it."""
-        raise NotImplementedError
-
-    def stored(self, running: Any) -> Mapping[str, Secret]:
-        """What lies there now, by part name: the vendor's truth."""
-        raise NotImplementedError
-
-    def parts(self) -> Mapping[str, Secret]:
-        """The parts of a new credential."""
-        return {"value": Secret("fault-" + "a1B2" * 8)}
-
-    def address(self, running: Any) -> str:
-        """Where the line leads: by default the one loopback address in the vendor's environment."""
-        return address_in(running.environment())
-
-    def rotating(self, running: Any) -> tuple[Target, Held]:
-        """A place whose values something of its owner's makes, and what leaked of it: for `Rotates` alone."""
-        raise NotImplementedError
-
-    def rotations(self, running: Any) -> int:
-        """How often it made one: the vendor's truth."""
-        raise NotImplementedError
-
-    @every_trouble
-    def test_it_is_rotated_once_and_what_came_of_it_is_known(self, trouble: Trouble) -> None:
-        if not isinstance(type(self).make(), Rotates):
-            return
-        for at in range(len(self._rotated(None, 0))):
-            self._rotated(trouble, at)
-
-    def _rotated(self, trouble: Trouble | None, at: int) -> list[Call]:
-        store, running = type(self).make(), self.start()
-        assert isinstance(store, Rotates)
-        try:
-            with FaultyLine(self.address(running)) as line:
-                target, old = self.rotating(running)
-                environment = line.through(running.environment())
-
-                def vendor() -> VendorContext:
-                    return surroundings(environment, longest=LONGEST_PAUSE)
-
-                before = store.before_rotation(target, vendor())
-                _hold(bool(before), "it says that something there makes its values")
-                line.arm(trouble, at)
-                made = store.rotate(target, old, before, vendor())
-                calls = list(line.calls)
-                where = str(calls[at]) if at < len(calls) else f"call {at}"
-                _no_value(made.outcome, {**old.values, **made.values})
-                line.heal()
-                if not made.values:
-                    _hold(bool(made.outcome.reason), f"{where}: it says why not")
-                    made = store.rotate(target, old, before, vendor())
-                _hold(made.outcome.status is Status.DONE, f"{where}: {made.outcome.reason}")
-                _hold(made.values == self.stored(running), f"{where}: the value that is there")
-                _hold(self.rotations(running) == 1, f"{where}: one rotation")
-                return calls
-        finally:
-            running.close()
-
-    @every_trouble
-    def test_what_is_said_to_be_stored_is(self, trouble: Trouble) -> None:
-        count = len(self._once(None, 0))
-        for at in range(count):
-            self._once(trouble, at)
-
-    @every_trouble
-    def test_who_uses_it_is_told_or_why_not(self, trouble: Trouble) -> None:
-        if isinstance(type(self).make(), FindsUses):
-            for at in range(len(self._uses(None, 0))):
-                self._uses(trouble, at)
-
-    def _uses(self, trouble: Trouble | None, at: int) -> list[Call]:
-        """Who uses it, asked once; nothing is changed by it."""
-        store, leaked, running = type(self).make(), self.parts(), self.start()
-        assert isinstance(store, FindsUses)
-        try:
-            with FaultyLine(self.address(running)) as line:
-                target, before = self.target(running), self.stored(running)
-                environment = line.through(running.environment())
-                line.arm(trouble, at)
-                facts = store.uses(target, leaked, surroundings(environment, longest=LONGEST_PAUSE))
-                where = str(line.calls[at]) if at < len(line.calls) else f"call {at}"
-                _hold(isinstance(facts.known.get("uses"), list), f"{where}: a list")
-                _hold(all(facts.unknown.values()), f"{where}: what is not known has a reason")
-                for value in leaked.values():
-                    _hold(value.reveal_text() not in repr(facts), f"{where}: no value in it")
-                _hold(self.stored(running) == before, f"{where}: nothing is written")
-                return list(line.calls)
-        finally:
-            running.close()
-
-    def failed_job(self, running: Any, target: Target, window: Window) -> None:
-        """Let a job that reads *target* have failed within *window*: for `FindsReruns` alone."""
-
-    @every_trouble
-    def test_jobs_to_run_again_are_told_or_why_not(self, trouble: Trouble) -> None:
-        if isinstance(type(self).make(), FindsReruns):
-            for at in range(len(self._reruns(None, 0))):
-                self._reruns(trouble, at)
-
-    def _reruns(self, trouble: Trouble | None, at: int) -> list[Call]:
-        """The jobs to run again, asked for once; nothing is changed by it."""
-        store, running = type(self).make(), self.start()
-        assert isinstance(store, FindsReruns)
-        try:
-            with FaultyLine(self.address(running)) as line:
-                target, before = self.target(running), self.stored(running)
-                now = datetime.now(UTC)
-                window = Window(rfc3339(now - timedelta(hours=1)), rfc3339(now))
-                self.failed_job(running, target, window)
-                environment = line.through(running.environment())
-                line.arm(trouble, at)
-                facts = store.reruns(
-                    target, window, surroundings(environment, longest=LONGEST_PAUSE)
-                )
-                where = str(line.calls[at]) if at < len(line.calls) else f"call {at}"
-                found = facts.known.get("reruns")
-                _hold(isinstance(found, list), f"{where}: a list")
-                _hold(all(facts.unknown.values()), f"{where}: what is not known has a reason")
-                _hold(bool(found or facts.unknown), f"{where}: never 'none' where one failed")
-                unread = trouble is None or bool(found) or facts.known.get("again") is True
-                _hold(unread or not line.calls, f"{where}: what could not be read is asked anew")
-                _hold(self.stored(running) == before, f"{where}: nothing is written")
-                return list(line.calls)
-        finally:
-            running.close()
-
-    def _once(self, trouble: Trouble | None, at: int) -> list[Call]:
-        store, new, running = type(self).make(), self.parts(), self.start()
-        try:
-            with FaultyLine(self.address(running)) as line:
-                target = self.target(running)
-                environment = line.through(running.environment())
-
-                def vendor() -> VendorContext:
-                    return surroundings(environment, longest=LONGEST_PAUSE)
-
-                line.arm(trouble, at)
-                outcome = store.put(target, new, vendor())
-                calls = list(line.calls)
-                where = str(calls[at]) if at < len(calls) else f"call {at}"
-                _no_value(outcome, new)
-                if outcome.status.settled:
-                    _hold(self.stored(running) == new, f"{where}: said to be there, and is")
-                else:
-                    _hold(bool(outcome.reason), f"{where}: it says why not")
-                line.heal()
-                if not outcome.status.settled:
-                    outcome = store.put(target, new, vendor())
-                _hold(outcome.status.settled, f"{where}: in the end: {outcome.reason}")
-                _hold(self.stored(running) == new, f"{where}: it is there in the end")
-                _hold(store.holds(target, new, vendor()) is not False, f"{where}: and is held")
-                return calls
-        finally:
-            running.close()
-
-
 def hold(provider: Provider, values: Mapping[str, Secret]) -> Held:
     """The one credential that *provider* makes out of *values*, with them."""
     reported = [found(value, groups=frozenset([1])) for value in values.values()]
@@ -453,15 +370,47 @@ def hold(provider: Provider, values: Mapping[str, Secret]) -> Held:
     return Held(one.credential, parts)
 
 
-def address_in(environment: Mapping[str, str]) -> str:
-    """The loopback address that *environment* names. Raises AssertionError unless it is one."""
-    found_there = {v for v in environment.values() if v.startswith(f"http://{LOOPBACK}:")}
-    bases = {f"http://{urlsplit(url).netloc}" for url in found_there}
-    _hold(len(bases) == 1, "override address(): the environment names no one address")
-    return bases.pop()
-
-
 # -- one flow, once -------------------------------------------------------------------------------
+
+
+def _nothing(_scene: Scene) -> None:
+    pass
+
+
+def _confirm(scene: Scene) -> Check | None:
+    if scene.made is None or not scene.made.values:
+        return None
+    new = Held(scene.held.credential, scene.made.values)
+    check: Check = scene.provider.confirm(new, scene.vendor())
+    scene.fit("confirm", check)
+    return check
+
+
+def _accept(scene: Scene) -> Reissued | None:
+    if scene.made is None or not scene.made.values:
+        return None
+    for value in scene.made.values.values():
+        taken: Reissued = scene.provider.accept(scene.held, value, scene.vendor())
+        scene.fit("accept", taken.outcome)
+        no_value(taken.outcome, {} if value.reveal_text() == taken.public_id else {"": value})
+    return taken
+
+
+def _install(scene: Scene) -> Outcome | None:
+    if scene.made is None or not scene.made.values:
+        return None
+    new = Held(scene.held.credential, scene.made.values)
+    outcome: Outcome = scene.provider.install(scene.held, new, scene.vendor())
+    scene.fit("install", outcome)
+    no_value(outcome, scene.made.values)
+    hold_that(outcome.status.settled or bool(outcome.reason), "install: it says why not")
+    return outcome
+
+
+def _reconcile(scene: Scene) -> Outcome:
+    outcome: Outcome = scene.provider.reconcile_reissue(scene.held, scene.before, scene.vendor())
+    scene.fit("reconcile", outcome)
+    return outcome
 
 
 def _killed(scene: Scene) -> None:
@@ -473,13 +422,21 @@ def _look(scene: Scene) -> None:
     provider, held = scene.provider, scene.held
     looks: list[tuple[str, object]] = []
     if isinstance(provider, Describes):
-        looks.append(("describe", provider.describe(held, scene.vendor())))
+        looks.append(("describe", described := provider.describe(held, scene.vendor())))
+        scene.known |= dict(described.known)
     if isinstance(provider, Preserves):
-        looks.append(("preserve", provider.preserve(held, scene.vendor())))
+        looks.append(("preserve", preserved := provider.preserve(held, scene.vendor())))
+        scene.known |= dict(preserved.known)
     if isinstance(provider, Triages):
         looks.append(("triage", provider.triage(held, SINCE, scene.vendor())))
     if isinstance(provider, Investigates):
-        looks.append(("investigate", provider.investigate(held, SINCE, scene.vendor())))
+        raw: list[str] = []
+        asking = replace(scene.vendor(), keep=lambda name, _answer: raw.append(name))
+        looks.append(("investigate", found_out := provider.investigate(held, SINCE, asking)))
+        # What was learned before it died needs no answer; what a vendor told now has one.
+        hold_that(
+            bool(raw) or not found_out.evidence, "investigate: raw answers are kept for forensics"
+        )
     if isinstance(provider, FindsHolders):
         looks.append(("holders", provider.holders([held], scene.vendor())[held.id]))
     if isinstance(provider, Checks):
@@ -487,10 +444,12 @@ def _look(scene: Scene) -> None:
     for name, result in looks:
         scene.fit(name, result)
         if isinstance(result, Facts):
-            _hold(all(result.unknown.values()), f"{name}: what is not known has a reason")
+            hold_that(all(result.unknown.values()), f"{name}: what is not known has a reason")
         if isinstance(result, Check):
-            _hold(result.alive is not False, f"{name}: what lives is not called dead")
-            _hold(result.alive is True or bool(result.reason), f"{name}: it says why it can't tell")
+            hold_that(result.alive is not False, f"{name}: what lives is not called dead")
+            hold_that(
+                result.alive is True or bool(result.reason), f"{name}: it says why it can't tell"
+            )
 
 
 def _check(scene: Scene) -> bool | None:
@@ -502,7 +461,7 @@ def _check(scene: Scene) -> bool | None:
 def _revoke(scene: Scene) -> Outcome:
     outcome: Outcome = scene.provider.revoke([scene.held], scene.vendor())[scene.held.id]
     scene.fit("revoke", outcome)
-    _hold(outcome.status.settled or bool(outcome.reason), "revoke: it says why not")
+    hold_that(outcome.status.settled or bool(outcome.reason), "revoke: it says why not")
     return outcome
 
 
@@ -519,15 +478,15 @@ def _reissue(scene: Scene) -> Reissued:
     for value in made.values.values():
         text = value.reveal_text()
         public = text == made.public_id
-        _hold(public or text not in repr(made.outcome), "reissue: no value in its outcome")
-    _hold(made.outcome.status.settled or bool(made.outcome.reason), "reissue: it says why not")
+        hold_that(public or text not in repr(made.outcome), "reissue: no value in its outcome")
+    hold_that(made.outcome.status.settled or bool(made.outcome.reason), "reissue: it says why not")
     return made
 
 
 def _delete(scene: Scene) -> Outcome:
     outcome: Outcome = scene.provider.delete(scene.held, scene.vendor())
     scene.fit("delete", outcome)
-    _hold(outcome.status.settled or bool(outcome.reason), "delete: it says why not")
+    hold_that(outcome.status.settled or bool(outcome.reason), "delete: it says why not")
     return outcome
 
 
@@ -539,21 +498,10 @@ def _told(made: Reissued) -> int:
 
 def _step(outcome: Outcome, what: str) -> None:
     """Hold that what is left is a plain manual step, or was never wanted."""
-    _hold(outcome.status in (Status.MANUAL, Status.SKIPPED), what)
+    hold_that(outcome.status in (Status.MANUAL, Status.SKIPPED), what)
     if outcome.manual is not None:
         well_told(outcome.manual)
-    _hold(outcome.manual is not None or outcome.status is Status.SKIPPED, f"{what}: no step")
-
-
-def _no_value(outcome: Outcome, values: Mapping[str, Secret]) -> None:
-    for value in values.values():
-        _hold(value.reveal_text() not in repr(outcome), "no value in an outcome")
-
-
-def _hold(condition: bool, what: str) -> None:
-    """An assertion that python -O does not drop."""
-    if not condition:
-        raise AssertionError(what)
+    hold_that(outcome.manual is not None or outcome.status is Status.SKIPPED, f"{what}: no step")
 
 
 _NEEDS: Mapping[Callable[[Scene], object], type] = {
@@ -561,5 +509,9 @@ _NEEDS: Mapping[Callable[[Scene], object], type] = {
     _revoke: Revokes,
     _replace: Reissues,
     _delete: Deletes,
+    _confirm: ConfirmsNew,
+    _accept: Accepts,
+    _install: Installs,
+    _reconcile: Reissues,
 }
 """What a provider has to be for a flow."""

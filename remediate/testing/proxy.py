@@ -72,6 +72,8 @@ class FaultyLine:
         self.upstream = upstream.rstrip("/")
         self.calls: list[Call] = []
         """Every call since `arm`, in order; those that went wrong too, refused connections not."""
+        self.watch: Callable[[], object] | None = None
+        """Called at each call before anything comes of it: whoever asks is waiting for its answer then."""
         self._operation = operation
         self._to = (parts.hostname, parts.port)
         self._lock = threading.Lock()
@@ -152,6 +154,8 @@ class FaultyLine:
         """What goes back for *request*; None for nothing."""
         method, target, _ = request.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
         call = Call(method, urlsplit(target).path, self._operation(request))
+        if self.watch is not None:
+            self.watch()
         trouble, next_refused = self._take(call)
         before = _before(trouble)
         if trouble is Trouble.TIMEOUT_BEFORE or before is not None:

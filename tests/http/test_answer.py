@@ -28,11 +28,49 @@ TOKEN = "very-secret-value"
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "٣"}, None),
+        ({"Retry-After": "0.75"}, 0.75),
+        ({"Retry-After": "1."}, None),
         ({}, None),
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert Answer(429, CaseInsensitiveDict(headers), b"").retry_after == seconds
+
+
+NOON = "Thu, 01 Jan 2026 12:00:00 GMT"
+EPOCH = 1767268800
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(EPOCH + 40)},
+        {"ratelimit-remaining": "0", "ratelimit-reset": str(EPOCH + 40)},
+        {"ratelimit-remaining": "0", "ratelimit-reset": "40"},
+        {"x-ratelimit-route-remaining": "0", "x-ratelimit-reset": str((EPOCH + 40) * 1000)},
+        {
+            "x-ratelimit-remaining": "0",
+            "x-ratelimit-reset": str(EPOCH),
+            "x-ratelimit-reset-after": "40.0",
+        },
+        {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2026-01-01T12:00:40Z"},
+        {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2026-01-01 12:00:40 UTC"},
+        {"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(EPOCH + 40)},
+    ],
+    ids=lambda headers: " ".join(f"{name}={value}" for name, value in headers.items()),
+)
+@pytest.mark.parametrize("status", [403, 429])
+def test_each_vendors_way_of_saying_when(headers: dict[str, str], status: int) -> None:
+    answer = Answer(status, CaseInsensitiveDict({**headers, "Date": NOON}), b"")
+    assert answer.limited
+    assert answer.wait == 41.0
+
+
+def test_a_limit_that_is_not_used_up_is_not_waited_for() -> None:
+    """GitHub's secondary limits come with the primary one's headers, whose reset may be an hour away."""
+    headers = {"x-ratelimit-remaining": "4000", "x-ratelimit-reset": str(EPOCH + 3000)}
+    assert Answer(429, CaseInsensitiveDict({**headers, "Date": NOON}), b"").wait is None
+    assert not Answer(403, CaseInsensitiveDict({**headers, "Date": NOON}), b"").limited
 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))

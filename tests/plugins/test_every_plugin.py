@@ -99,6 +99,42 @@ def test_each_has_every_call_gone_wrong(group: str, suite: str) -> None:
     assert without == set(), f"no {suite} of these are tested"
 
 
+#: Their calls go through a vendor's own library, not through `remediate.http`: the places that ask can't be read
+#: from the source in this way. Their walks count the calls that they make on the line.
+NOT_READ = frozenset({"aws", "kubernetes"})
+
+
+def test_each_host_has_every_call_gone_wrong() -> None:
+    without = {
+        name for made, name in plugins("hosts").items() if made not in with_suite("HostFaults")
+    }
+    assert without == set(), "no HostFaults of these are tested"
+
+
+def packages() -> set[str]:
+    """The packages of our plugins that ask a vendor over HTTP."""
+    return {
+        entry.value.partition(":")[0].split(".")[1]
+        for group in ("providers", "stores", "hosts")
+        for entry in entry_points(group=f"remediate.{group}.v1")
+        if entry.value.startswith(OURS) and entry.value.rpartition(":")[2] not in NO_LINE
+    }
+
+
+def test_no_call_can_be_left_out_of_the_walks() -> None:
+    """Each package's places that ask are compared with those that its walks come to: `EveryCall`."""
+    named = {
+        ast.literal_eval(node.value).rpartition(".")[2]
+        for path in sorted(TESTS.rglob("test_*.py"))
+        if "EveryCall" in (text := path.read_text("utf-8"))
+        for made in ast.parse(text).body
+        if isinstance(made, ast.ClassDef) and "EveryCall" in map(ast.unparse, made.bases)
+        for node in made.body
+        if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["package"]
+    }
+    assert packages() - named == NOT_READ
+
+
 def test_what_needs_no_line_is_still_there() -> None:
     known = {**plugins("providers"), **plugins("stores")}
     assert set(known) >= NO_LINE

@@ -47,7 +47,9 @@ def of(
         for caller in sorted(who):
             asked = f"eventTimestamp ge '{begin}' and eventTimestamp le '{now}'"
             asked += f" and caller eq '{caller}'"
-            found += manager.pages(path, VERSION, NEEDED, **{"$filter": asked})
+            rows = manager.pages(path, VERSION, NEEDED, **{"$filter": asked})
+            api.vendor.keep(f"GET {path}", rows)
+            found += rows
         # What has begun is told again when it is over.
         return [
             one

@@ -145,6 +145,7 @@ def _logged(
         kept = "no evidence kept" if NO_LICENCE in str(error) else "no evidence to be had"
         unknown[name] = f"{kept}: {error} (needed: {NEED_LOGS})"
         return []
+    api.vendor.keep(f"GET {path}", data)
     found = objects(data.get("value"))
     seen.append(api.seen(f"GET {path}", f"{len(found)} found"))
     if text_of(data, "@odata.nextLink"):

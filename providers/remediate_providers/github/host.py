@@ -169,12 +169,16 @@ class GitHubHost:
             body = {"state": "resolved", "resolution": "revoked", "resolution_comment": why[:280]}
             # No GitHub Enterprise Server's description up to 3.19 has the validity.
             more = {} if talk.api.server.self_hosted else {"validity": "inactive"}
-            answer = talk.ask("PATCH", path, {**body, **more})
-            if answer.status == 422 and more:
-                # Where GitHub checks a kind itself, its own word on it may stand.
-                answer = talk.ask("PATCH", path, body)
+            summary = f"The {said} was not closed"
+            try:
+                answer = talk.ask("PATCH", path, {**body, **more})
+                if answer.status == 422 and more:
+                    # Where GitHub checks a kind itself, its own word on it may stand.
+                    answer = talk.ask("PATCH", path, body)
+            except VendorError as error:
+                return Outcome(Status.UNREACHABLE, summary, reason=error.message)
             if answer.status != 200:
-                return talk.refused(f"The {said} was not closed", answer)
+                return talk.refused(summary, answer)
             data = mapping(answer)
             saw = ", ".join(f"{name}={data.get(name)}" for name in ("state", "validity"))
             evidence = Evidence(f"PATCH {talk.root}{path}", saw, talk.vendor.now())

@@ -148,6 +148,7 @@ def _listed(
         data = answer.json()
         if answer.status != 200 or not isinstance(data, list):
             return found, api.refusal(answer)
+        api.vendor.keep(f"GET {path} page {page}", answer.body)
         found += objects(data)
         if len(data) < PAGE:
             seen.append(api.seen(f"GET {path}", f"{len(found)} found"))

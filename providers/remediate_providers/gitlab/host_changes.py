@@ -16,7 +16,7 @@ from remediate.model import Json
 from remediate.plugins.host import Change
 from remediate.plugins.outcome import Outcome, Status
 from remediate_providers.gitlab.server import Api
-from remediate_providers.rest import mapping, objects, segment
+from remediate_providers.rest import mapping, objects, segment, text_of
 
 NEEDED = "the Maintainer role in the project, and the scope api"
 _PAGES = 20
@@ -46,7 +46,8 @@ class Project:
     def get(self, path: str) -> Mapping[str, Any]:
         """One thing."""
         answer = self.ask("GET", path)
-        if answer.status != 200:
+        # A page that is not GitLab's own, under its status: nothing in it is not "nothing there".
+        if answer.status != 200 or not isinstance(answer.json(), dict):
             raise self.refusal(answer)
         return mapping(answer)
 
@@ -55,9 +56,10 @@ class Project:
         joint = "&" if "?" in path else "?"
         for page in range(1, _PAGES + 1):
             answer = self.ask("GET", f"{path}{joint}per_page=100&page={page}")
-            if answer.status != 200:
+            data = answer.json()
+            if answer.status != 200 or not isinstance(data, list):
                 raise self.refusal(answer)
-            rows = objects(answer.json())
+            rows = objects(data)
             yield from rows
             if len(rows) < 100:
                 return
@@ -186,8 +188,14 @@ def _written(
         path = f"/hooks/{name}"
         wanted = dict.fromkeys(change.before, not lift)
         # The address has to be said again with every change; it may hold a token, so it is not kept.
-        url = project.get(path).get("url")
-        return project.ask("PUT", path, {"url": str(url), **wanted}), path, wanted
+        url = text_of(project.get(path), "url")
+        if url is None:
+            raise VendorError(
+                f"{project.api.server.host} does not show the address of the webhook {name}; without it "
+                "nothing can be changed about it, and it stays as it is.",
+                hint="Then: remediate resume",
+            )
+        return project.ask("PUT", path, {"url": url, **wanted}), path, wanted
     if sort == "branch":
         path = f"/protected_branches/{segment(name)}"
         wanted = {"allow_force_push": lift}

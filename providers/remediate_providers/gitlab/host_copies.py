@@ -78,8 +78,8 @@ def _pages(project: Project) -> Iterator[Copy]:
     answer = project.ask("GET", "/pages")
     if answer.status == 404:
         return
-    if answer.status != 200:
-        raise project.refusal(answer)
     data = answer.json()
-    if isinstance(data, dict) and data.get("url"):
+    if answer.status != 200 or not isinstance(data, dict):
+        raise project.refusal(answer)
+    if data.get("url"):
         yield Copy(PAGES, str(data["url"]))

@@ -37,6 +37,7 @@ def read(api: Api, project: str, wanted: str) -> tuple[list[Mapping[str, Any]], 
     # Nothing fits: the answer is an empty object.
     if answer.status != 200 or not isinstance(answer.json(), dict):
         raise api.trouble(answer, NEEDED)
+    api.vendor.keep(f"POST {ENTRIES}", answer.body)
     data = mapping(answer)
     return objects(data.get("entries", [])), text_of(data, "nextPageToken") is not None
 

@@ -53,6 +53,7 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
             code = text_of(data, "error")
             reason = f"{api.site.host} says {code}" if code else api.refusal(answer)
             return Facts(known, {**unknown, "events": f"no evidence to be had: {reason}"})
+        vendor.keep(f"POST {LOGS} page {page}", answer.body)
         events += [
             _login(one, since) for one in objects(data.get("logins")) if one.get("user_id") == user
         ]

@@ -156,6 +156,7 @@ def _account(api: Api, held: Held, found: Found) -> None:
     if listed.missing and not listed.items:
         found.unknown["external_accounts"] = listed.missing
         return
+    api.vendor.keep("external accounts", list(listed.items))
     found.saw("GET /v1/accounts/{id}/external_accounts", len(listed.items), api)
     found.known["external_accounts"] = [
         as_json(

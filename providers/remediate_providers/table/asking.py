@@ -203,9 +203,11 @@ class Line:
                 for entry in entries
                 if _fits(dig(entry, lookup.shows), value, lookup.fits)
             ]
-            if not found and len(entries) >= lookup.most:
+            # One that shows but a part of its credential may have a double on the next page.
+            if len(entries) >= lookup.most and not (found and lookup.fits == "equal"):
+                told = "is not surely" if found else "is not"
                 raise CannotError(
-                    f"it is not among the first {lookup.most} that {self.host} lists, and there may be more"
+                    f"it {told} among the first {lookup.most} that {self.host} lists, and there may be more"
                 )
         if len(found) != 1 or not isinstance(found[0], str | int) or found[0] == "":
             how_many = "none" if not found else str(len(found))

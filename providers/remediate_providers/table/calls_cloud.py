@@ -10,7 +10,9 @@ _CLOUDFLARE = "https://api.cloudflare.com"
 _CLOUDFLARE_DOCS = "https://developers.cloudflare.com/api/resources/user/subresources/tokens/"
 _TAILSCALE = "https://api.tailscale.com"
 _TAILSCALE_ID = parts.named(r"tskey-[a-z]+-(?P<id>[A-Za-z0-9]+)-[A-Za-z0-9]+")
-_TAILSCALE_DOCS = "https://tailscale.com/api#tag/keys; the id is the value's middle (from memory)"
+_TAILSCALE_DOCS = (
+    "https://tailscale.com/api#tag/keys; that the id is the value's middle is from public code"
+)
 _DYNATRACE = "Authorization: Api-Token {}"
 
 
@@ -28,7 +30,7 @@ def _doppler(path: str) -> Calls:
             json={"token": "{value}"},
             good=frozenset({200, 204}),
         ),
-        source="kingfisher's rules 1.99",
+        source="https://docs.doppler.com/reference/auth-revoke",
         note="Every secret that it could read has leaked with it.",
     )
 
@@ -38,15 +40,17 @@ CALLS = {
         base="https://oauth2.googleapis.com",
         address="GOOGLE_OAUTH_URL",
         check=Probe(
-            ask=Ask(method="GET", path="/tokeninfo", auth="", query={"access_token": "{value}"}),
-            dead=frozenset({400}),
+            # As Google's own libraries ask: then it stands in no address, and in no log of one.
+            ask=Ask(method="POST", path="/tokeninfo"),
+            dead=frozenset({400, 401}),
             alive_says=('"expires_in"',),
             dead_says=("invalid_token",),
             tells={"owner": "email", "scopes": "scope"},
         ),
         revoke=Ask(method="POST", path="/revoke", auth="", form={"token": "{value}"}),
-        source="https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke",
-        note="Its refresh token ends with it. Google takes a token that is looked at in the address alone.",
+        source="https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke, and getTokenInfo "
+        "of Google's own google-auth-library",
+        note="Its refresh token ends with it.",
     ),
     "digitalocean-token": Calls(
         base="https://api.digitalocean.com",
@@ -125,7 +129,6 @@ CALLS = {
         own=("TAILSCALE_API_KEY",),
         parts=_TAILSCALE_ID,
         source=_TAILSCALE_DOCS,
-        checked=False,
     ),
     "tailscale-auth-key": Calls(
         base=_TAILSCALE,
@@ -157,7 +160,7 @@ CALLS = {
         parts=_TAILSCALE_ID,
         regions=True,  # of another tailnet it is not found either
         permission="the scope auth_keys",
-        source=_TAILSCALE_DOCS,
+        source=_TAILSCALE_DOCS + "; what a dead one's entry shows is from memory",
         note="Machines that joined with it stay: look under Machines.",
         checked=False,
     ),
@@ -216,7 +219,8 @@ CALLS = {
         parts=parts.named(r"(?P<id>dt0[a-z]\d{2}\.[A-Z0-9]{24})\.[A-Z0-9]{64}"),
         regions=True,
         permission="the scopes apiTokens.read and apiTokens.write",
-        source="https://docs.dynatrace.com/docs/dynatrace-api/environment-api/tokens-v2",
+        source="https://docs.dynatrace.com/docs/dynatrace-api/environment-api/tokens-v2; how a deleted one is "
+        "answered is from memory",
         checked=False,
     ),
     "openshift-token": Calls(
@@ -255,7 +259,7 @@ CALLS = {
         own=("SCW_SECRET_KEY",),
         regions=True,
         permission="IAMManager",
-        source="https://www.scaleway.com/en/developers/api/iam/",
+        source="https://www.scaleway.com/en/developers/api/iam/; how a deleted one is answered is from memory",
         checked=False,
     ),
     "netlify-token": Calls(

@@ -39,6 +39,9 @@ CALLS = {
         address="CRATES_API_URL",
         check=Probe(
             ask=Ask(method="GET", path="/api/v1/me", auth="Authorization: {}"),
+            # A token that may only publish is refused here in other words.
+            alive=frozenset({200, 403}),
+            alive_says=('"login"', "does not have the required permissions"),
             dead=frozenset({401, 403}),
             dead_says=("authentication failed",),
             tells={"owner": "user.login"},
@@ -49,8 +52,7 @@ CALLS = {
             auth="Authorization: {}",
             good=frozenset({200, 204}),
         ),
-        source="kingfisher's rules 1.99; the words of a refusal are from memory",
-        checked=False,
+        source="kingfisher's rules 1.99; the words of a refusal are from the registry's own sources, src/auth.rs",
     ),
     "sourcegraph-token": Calls(
         base=None,

@@ -247,9 +247,8 @@ CALLS = {
         parts=parts.named(r"SG\.(?P<id>[A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{43}"),
         regions=True,
         permission="the scopes api_keys.delete and api_keys.create",
-        source="https://www.twilio.com/docs/sendgrid/api-reference/api-keys; the id is the value's middle "
-        "(from memory)",
-        checked=False,
+        # The id is the value's middle: SG.xxxxxxxx.yyyyyyyy and xxxxxxxx in the example of a key's making.
+        source="https://www.twilio.com/docs/sendgrid/api-reference/api-keys",
     ),
     "resend-api-key": Calls(
         base="https://api.resend.com",
@@ -307,8 +306,7 @@ CALLS = {
             dead_says=("AUTHENTICATION_ERROR",),
             tells={"owner": "data.viewer.email"},
         ),
-        source="https://linear.app/developers/graphql; the words of a refusal are from memory",
-        checked=False,
+        source="https://linear.app/developers/graphql; the words of a refusal are from public code",
     ),
     "linear-oauth-token": Calls(
         base=_LINEAR,
@@ -321,8 +319,7 @@ CALLS = {
             tells={"owner": "data.viewer.email"},
         ),
         revoke=Ask(method="POST", path="/oauth/revoke", form={"token": "{value}"}),
-        source="https://linear.app/developers/oauth-2-0-authentication; the words of a refusal are from memory",
-        checked=False,
+        source="https://linear.app/developers/oauth-2-0-authentication; the words of a refusal are from public code",
     ),
     "notion-token": Calls(
         base="https://api.notion.com",
@@ -352,11 +349,11 @@ CALLS = {
         address="FIGMA_API_URL",
         check=Probe(
             ask=Ask(method="GET", path="/v1/me", auth="X-Figma-Token: {}"),
-            dead=frozenset({403}),
+            dead=frozenset({401, 403}),
             dead_says=("Invalid token",),
             tells={"owner": "handle"},
         ),
-        source="https://developers.figma.com/docs/rest-api/; the words of a refusal are from memory",
+        source="https://developers.figma.com/docs/rest-api/; public code tells of a refusal with 401 and with 403",
         checked=False,
     ),
     "contentful-token": Calls(
@@ -401,9 +398,8 @@ CALLS = {
         ),
         parts=parts.mapbox,
         permission="the scope tokens:write",
-        source="https://docs.mapbox.com/api/accounts/tokens/; the claims of a token are from memory",
+        source="https://docs.mapbox.com/api/accounts/tokens/; the claims of a token are from public code",
         note="Mapbox takes a token in the request's address alone.",
-        checked=False,
     ),
     "launchdarkly-token": Calls(
         base="https://app.launchdarkly.com",
@@ -446,7 +442,6 @@ CALLS = {
             dead_says=("Key not found",),
             tells={"owner": "email"},
         ),
-        source="https://developers.brevo.com/reference/getaccount; the words of a refusal are from memory",
-        checked=False,
+        source="https://developers.brevo.com/reference/getaccount; the words of a refusal are from public code",
     ),
 }

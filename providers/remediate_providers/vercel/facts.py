@@ -116,6 +116,7 @@ def investigate(_held: Held, since: str | None, vendor: VendorContext) -> Facts:
     events = mapping(answer).get("events")
     if answer.status != 200 or not isinstance(events, list):
         return Facts(known, {**unknown, "events": f"no evidence to be had: {api.refusal(answer)}"})
+    vendor.keep(f"GET {EVENTS}", answer.body)
     told = [_event(one) for one in objects(events) if one.get("userId") == user]
     if len(events) >= PAGE:
         unknown["events_before"] = f"only the newest {PAGE} events were read"

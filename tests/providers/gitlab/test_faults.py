@@ -6,8 +6,12 @@ from remediate.plugins.provider import Held
 from remediate.plugins.reruns import Window
 from remediate.plugins.store import Target
 from remediate.secret import Secret
+from remediate.testing.every_call import EveryCall
 from remediate.testing.faults import ProviderFaults, Scene, StoreFaults, hold
+from remediate.testing.host_faults import HostFaults
+from remediate.testing.proxy import FaultyLine
 from remediate_providers.gitlab import tokens
+from remediate_providers.gitlab.host import GitLabHost
 from remediate_providers.gitlab.local import LocalGitLab, RunningGitLab
 from remediate_providers.gitlab.local_api import PROJECT_PATH
 from remediate_providers.gitlab.local_jobs import CHILD, job, pipeline
@@ -17,6 +21,8 @@ from remediate_providers.gitlab.variables import (
     InstanceVariablesStore,
     VariablesStore,
 )
+from remediate_providers.loopback import Fault
+from tests.providers.gitlab.test_host import NAME, REFS, guarded
 
 
 class TestAProjectsToken(ProviderFaults):
@@ -60,6 +66,35 @@ class TestARunnersToken(TestAProjectsToken):
 
     def living(self, running: RunningGitLab) -> int:
         return len(running.living())
+
+
+class TestOneThatAnAdministratorEnds(TestAProjectsToken):
+    """A deploy token: it can't end itself, and no call makes its successor."""
+
+    def start(self) -> RunningGitLab:
+        return LocalGitLab(lag=0.0, admin=True).start()
+
+    def leaked(self, running: RunningGitLab) -> Held:
+        return hold(GitLabProvider(), {"value": running.leak(kind="gitlab-deploy-token").value})
+
+
+class TestOneThatMayNotEndItself(TestAProjectsToken):
+    """Ended by its id, with the responder's own token. Its project's credentials are listed, too."""
+
+    def start(self) -> RunningGitLab:
+        running = LocalGitLab(lag=0.01, admin=True).start()
+        guarded(running)
+        running.fail("DELETE", "*/personal_access_tokens/self", *[Fault(403)] * 9)
+        return running
+
+    def places(self, line: FaultyLine) -> list[str]:
+        return [f"{line.url}/{NAME}.git"]
+
+    # Its successor is made as any other's.
+    test_there_is_one_successor_or_a_step = None
+    test_a_successor_is_not_called_dead = None
+    test_what_a_person_brings_is_taken_or_refused = None
+    test_one_that_was_lost_is_found_and_ended = None
 
 
 class TestVariablesFaults(StoreFaults):
@@ -128,3 +163,42 @@ class TestVariablesOfTheServerFaults(TestVariablesFaults):
 
 def values(rows: list[dict[str, object]]) -> dict[str, Secret]:
     return {"value": Secret(str(rows[0]["value"]))} if rows else {}
+
+
+class TestTheHost(HostFaults):
+    make = GitLabHost
+    refs = REFS
+    served = ("a" * 40,)
+    blobs = ("b" * 40,)
+
+    def start(self) -> RunningGitLab:
+        running = LocalGitLab().start()
+        there = guarded(running)
+        there.commits |= set(self.served)
+        there.site = "https://acme.gitlab.io/app"
+        # Without a repository behind it this project says that it has no blob.
+        running.fail("GET", "*/repository/blobs/*", *[Fault(403)] * 9)
+        return running
+
+    def url(self, line: FaultyLine) -> str:
+        return f"{line.url}/{NAME}.git"
+
+    def state(self, running: RunningGitLab) -> object:
+        return running.host.projects[NAME].snapshot()
+
+
+class TestEveryCall(EveryCall):
+    package = "remediate_providers.gitlab"
+    shared = "remediate_providers"
+    walks = (
+        TestAProjectsToken,
+        TestAPersonsTokenThatRotatesItself,
+        TestARunnersToken,
+        TestOneThatAnAdministratorEnds,
+        TestOneThatMayNotEndItself,
+        TestVariablesFaults,
+        TestVariablesThatAreThereFaults,
+        TestVariablesOfAGroupFaults,
+        TestVariablesOfTheServerFaults,
+        TestTheHost,
+    )

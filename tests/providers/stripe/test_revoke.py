@@ -136,6 +136,7 @@ def test_where_the_leaked_key_may_not_be_used_the_list_is_the_witness(stripe, ar
     outcome = PROVIDER.revoke([held], vendor)[held.id]
     assert outcome.status is Status.DONE
     assert outcome.evidence[-1].probe.startswith("GET /v2/iam/api_keys/mk_")
+    assert "lists it as ended" in outcome.summary, "nobody saw it refused"
     assert "GET /v1/account" not in stripe.requests
     # Again, as after a crash: the list of what has ended knows it.
     assert PROVIDER.revoke([held], vendor)[held.id].status is Status.DONE

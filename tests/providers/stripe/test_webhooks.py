@@ -271,4 +271,5 @@ class TestWebhookEndingFaults(TestWebhookFaults):
         return held
 
     test_there_is_one_successor_or_a_step = None
+    test_one_that_was_lost_is_found_and_ended = None  # the one that delivers is not lost
     test_what_is_said_to_be_deleted_is = ProviderFaults.test_what_is_said_to_be_deleted_is

@@ -10,6 +10,7 @@ import pytest
 from remediate.plugins.provider import Held
 from remediate.plugins.store import Target
 from remediate.secret import Secret
+from remediate.testing.every_call import EveryCall
 from remediate.testing.faults import ProviderFaults, StoreFaults, hold
 from remediate_providers.vault.kv import VaultKvStore
 from remediate_providers.vault.provider import VaultProvider
@@ -22,10 +23,12 @@ class Shared:
         self.bao = bao
         self.number = next(bao.number)
         self.leaked = ""
+        self.own = ""
+        """The responder's; the root token where it is empty."""
 
     def environment(self) -> Mapping[str, str]:
-        environment: Mapping[str, str] = self.bao.environment()
-        return environment
+        environment: dict[str, str] = self.bao.environment()
+        return environment | ({"VAULT_TOKEN": self.own} if self.own else {})
 
     def close(self) -> None:
         """It goes on for the others; what this case made ends."""
@@ -54,6 +57,34 @@ class TestVaultFaults(ProviderFaults):
         return len(running.bao.marked())
 
 
+class TestAResponderWhoMayDoNothing(TestVaultFaults):
+    """Then the token itself is asked with, and ends itself."""
+
+    def start(self) -> Shared:
+        running = super().start()
+        running.own = self.bao.token()["client_token"]
+        return running
+
+    # Nobody may make its successor.
+    test_there_is_one_successor_or_a_step = None
+    test_a_successor_is_not_called_dead = None
+    test_what_a_person_brings_is_taken_or_refused = None
+    test_one_that_was_lost_is_found_and_ended = None
+
+
+class TestAResponderWhoMayMakeNoOrphans(TestVaultFaults):
+    """Then the successor is a child of the responder's own token."""
+
+    def start(self) -> Shared:
+        running = super().start()
+        update = ("create", "lookup", "lookup-accessor", "revoke-accessor")
+        rules = [f'path "auth/token/{one}" {{ capabilities = ["update"] }}' for one in update]
+        rules.append('path "auth/token/accessors*" { capabilities = ["list", "sudo"] }')
+        self.bao.policy("issuing", "\n".join(rules))
+        running.own = self.bao.token(policies=["issuing", "default"])["client_token"]
+        return running
+
+
 class TestVaultKvFaults(StoreFaults):
     make = VaultKvStore
 
@@ -73,3 +104,21 @@ class TestVaultKvFaults(StoreFaults):
     def stored(self, running: Shared) -> Mapping[str, Secret]:
         data = self.bao.call("GET", f"secret/data/faults/{running.number}")["data"]["data"]
         return {"value": Secret(data["KEY"])}
+
+
+class TestEveryCall(EveryCall):
+    package = "remediate_providers.vault"
+    shared = "remediate_providers"
+    walks = (
+        TestVaultFaults,
+        TestAResponderWhoMayDoNothing,
+        TestAResponderWhoMayMakeNoOrphans,
+        TestVaultKvFaults,
+    )
+
+    @pytest.fixture(autouse=True)
+    def server(self, bao: Any) -> None:
+        self.bao = bao
+
+    def prepare(self, walk: Any) -> None:
+        walk.bao = self.bao

@@ -102,6 +102,15 @@ class TestTheStoresFaults(StoreFaults):
         return {} if value is None else {"value": value}
 
 
+class TestOneThatIsThereFaults(TestTheStoresFaults):
+    """Changed, not made; and not sensitive, so that it can be read again."""
+
+    def start(self) -> RunningVercel:
+        running = LocalVercel().start()
+        there(running, ["production"])
+        return running
+
+
 @pytest.fixture
 def vercel() -> Iterator[RunningVercel]:
     running = LocalVercel(lag=0.02).start()
