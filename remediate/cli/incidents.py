@@ -37,8 +37,10 @@ def list_(
     Example: remediate list --all
     """
     console = Console(as_json=json, plain=plain)
-    known = [k for k in installation().incidents() if everything or not k.state.closed]
+    here = installation()
+    known = [k for k in here.incidents() if everything or not k.state.closed]
     if json:
+        here.require_whole()
         console.document([summary(k) for k in known])
         return
     if not known:
@@ -55,6 +57,7 @@ def list_(
             console.say(f"  waits for {_ON[wait['on']]}{since}: {wait['what']}")
         if data["waits"]:
             console.say(f"    Next: {data['waits'][0]['next']}")
+    here.require_whole()
 
 
 def show(

@@ -96,6 +96,21 @@ class Journal:
         """The number of the last row and its seal; 0 and zeros for an empty journal."""
         return len(self._rows), self._seals[-1]
 
+    def require(self, incident: str, *, begun: bool = True) -> None:
+        """Nothing, where this is the journal of *incident*; it may be empty unless that was *begun*.
+
+        All journals of an installation are sealed under one key: another incident's, put here with both
+        of its heads, holds together. Raises `TamperedError`.
+        """
+        if not self._rows and not begun:
+            return
+        first = self._rows[0] if self._rows else None
+        if first is None or first.kind != Kind.OPENED or first.data.get("incident") != incident:
+            whose = "is empty" if first is None else "is another incident's"
+            raise TamperedError(
+                f"The journal {self.path} {whose}: {incident}'s own was removed.", hint=_TAMPER_HINT
+            )
+
     def holds(self, seq: int, seal: str) -> bool:
         """Whether the row *seq* is there and carries *seal*: whether (seq, seal) was once its head."""
         return 0 <= seq < len(self._seals) and self._seals[seq] == seal
@@ -259,8 +274,8 @@ def _schema(rows: Sequence[Row]) -> int:
 
 
 _TAMPER_HINT = (
-    "Do not go on with this incident: keep its folder as evidence, and begin anew with "
-    "remediate run REPORT"
+    "Do not go on with this incident. Move its folder out of the folder of incidents, keep it as evidence, "
+    "and begin anew: remediate run REPORT"
 )
 
 

@@ -13,7 +13,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import remediate
 from remediate.clock import utc_now
-from remediate.errors import BusyError, CustodyError, NoSuchIncidentError, UsageError
+from remediate.errors import (
+    BusyError,
+    CustodyError,
+    NoSuchIncidentError,
+    TamperedError,
+    UsageError,
+)
 from remediate.history.git import run as git
 from remediate.history.memory import Memory
 from remediate.history.model import Needle
@@ -90,6 +96,8 @@ class Installation:
         """
         if name is not None:
             matching = [f for f in self._folders() if name.lower() in f.name.lower()]
+            if not matching:
+                self.require_whole(name)
             if len(matching) != 1:
                 raise NoSuchIncidentError(
                     f"{'No incident' if not matching else 'More than one incident'} matches {name!r}.",
@@ -133,10 +141,42 @@ class Installation:
         return noted_of(self, (k for k in found if same_repository(k.state, repo)), asked)
 
     def journal(self, folder: Path, *, reader: bool = False) -> contextlib.closing[Journal]:
-        """The journal in *folder*, its head witnessed in this state folder; closed by ``with``."""
+        """The journal in *folder*, its head witnessed in this state folder; closed by ``with``.
+
+        Raises `remediate.errors.TamperedError`, also where it is another incident's.
+        """
         inspect(folder)
-        witness = self.home.heads / folder.name.removeprefix(".")
-        return contextlib.closing(Journal(folder, self.key, witness=witness, reader=reader))
+        name = folder.name.removeprefix(".")
+        journal = Journal(folder, self.key, witness=self.home.heads / name, reader=reader)
+        try:
+            # A draft has none until its rows are written; an incident's folder is never without.
+            journal.require(name, begun=folder.name == name)
+        except BaseException:
+            journal.close()
+            raise
+        return contextlib.closing(journal)
+
+    def gone(self) -> list[str]:
+        """Incidents of which the head is left and no folder: it was removed."""
+        names = sorted(p.name for p in self.home.heads.iterdir() if not p.name.startswith("."))
+        # The draft is asked for first: it becomes the incident's folder by one renaming.
+        return [
+            name
+            for name in names
+            if not (self.home.incidents / f".{name}").exists()
+            and not (self.home.incidents / name / "journal.db").exists()
+        ]
+
+    def require_whole(self, named: str | None = None) -> None:
+        """Nothing, where none is `gone` (none whose name has *named* in it). Raises `TamperedError`."""
+        gone = [n for n in self.gone() if named is None or named.lower() in n.lower()]
+        if gone:
+            raise TamperedError(
+                f"The journal of {gone[0]} is gone, and its head {self.home.heads / gone[0]} is still "
+                "there: somebody removed it, and what was done in that incident can't be shown any more.",
+                hint="Put the folder back from a backup. If you removed it yourself: "
+                f"rm '{self.home.heads / gone[0]}'",
+            )
 
     def _read(self, folder: Path) -> Known:
         with self.journal(folder, reader=True) as journal:
@@ -249,9 +289,10 @@ def _draft(installation: Installation, name: str, stack: contextlib.ExitStack) -
             with contextlib.suppress(BusyError), hold(old / "lock", old.name, "sweeping"):
                 was = old.name.removeprefix(".")
                 sealing.forget(old, name=was)
-                shutil.rmtree(old)
+                # The head first: one that is left without a folder is an incident's that was removed.
                 (home.heads / was).unlink(missing_ok=True)
                 sweep_drafts(home.heads, was)
+                shutil.rmtree(old)
         draft = private_folder(home.incidents / f".{name}")
         stack.enter_context(hold(draft / "lock", name, "this incident"))
     return draft
