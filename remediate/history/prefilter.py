@@ -24,6 +24,10 @@ except ImportError:  # no build for this platform
 
 _FEW, _MANY = 8, 96
 
+#: So many are compiled together, those of some 1,000 secrets: what hyperscan needs for patterns that begin alike
+#: grows with the square of their number (30,000 such secrets took 22 GB at once).
+_TOGETHER = 48_000
+
 
 class Prefilter(Protocol):
     """Searches one chunk of bytes; several threads may, each with its own `fork`."""
@@ -60,38 +64,54 @@ class Hyperscan:
     """By hyperscan (its Vectorscan fork), which releases the interpreter's lock while it scans."""
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
-        self._database: Any = None
-        self._scratch: Any = None
-        self._count = len(patterns)
-        if patterns:
-            expressions = [*patterns, *_filling(len(patterns))]
-            self._database = hyperscan.Database()
-            self._database.compile(
-                expressions=expressions,
-                ids=list(range(len(expressions))),
-                elements=len(expressions),
-                flags=hyperscan.HS_FLAG_DOTALL,
-            )
+        self._parts: list[tuple[Any, Any, int, int]] = []
+        """Each a database, a scratch space, the number of its first pattern, how many it has."""
+        for first in range(0, len(patterns), _TOGETHER):
+            some = patterns[first : first + _TOGETHER]
+            self._parts.append((_database(some), None, first, len(some)))
 
     def hits(self, chunk: bytes | bytearray | memoryview) -> list[tuple[int, int]]:
         """See `Prefilter`."""
         found: list[tuple[int, int]] = []
-        if self._database is not None and len(chunk):
+        if not len(chunk):
+            return found
+        for database, scratch, first, count in self._parts:
 
-            def note(pattern: int, _start: int, end: int, _flags: int, _context: object) -> None:
-                if pattern < self._count:
-                    found.append((pattern, end))
+            def note(
+                pattern: int,
+                _start: int,
+                end: int,
+                _flags: int,
+                _context: object,
+                first: int = first,
+                count: int = count,
+            ) -> None:
+                if pattern < count:
+                    found.append((first + pattern, end))
 
-            self._database.scan(chunk, match_event_handler=note, scratch=self._scratch)
+            database.scan(chunk, match_event_handler=note, scratch=scratch)
         return found
 
     def fork(self) -> Hyperscan:
         """See `Prefilter`. The compiled patterns are shared, the scratch space is not."""
         other = Hyperscan(())
-        other._database, other._count = self._database, self._count
-        if self._database is not None:
-            other._scratch = hyperscan.Scratch(self._database)
+        other._parts = [
+            (database, hyperscan.Scratch(database), first, count)
+            for database, _, first, count in self._parts
+        ]
         return other
+
+
+def _database(patterns: Sequence[bytes]) -> Any:
+    expressions = [*patterns, *_filling(len(patterns))]
+    database = hyperscan.Database()
+    database.compile(
+        expressions=expressions,
+        ids=list(range(len(expressions))),
+        elements=len(expressions),
+        flags=hyperscan.HS_FLAG_DOTALL,
+    )
+    return database
 
 
 def _filling(count: int) -> list[bytes]:

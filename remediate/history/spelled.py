@@ -27,6 +27,9 @@ _LONGEST = 9
 #: As many bytes of a secret, all of them escaped, make an anchor.
 _ESCAPED_WINDOW = 4
 
+#: hyperscan takes patterns of 16,000 characters, and a byte is four of them.
+_LONGEST_ANCHOR = 256
+
 _SHORT = {8: b"b", 9: b"t", 10: b"n", 12: b"f", 13: b"r"}
 _NAMED = {b"&": b"amp", b"<": b"lt", b">": b"gt", b'"': b"quot", b"'": b"apos", b"/": b"sol"}
 _NAMED |= {b"+": b"plus", b"=": b"equals"}
@@ -35,7 +38,7 @@ _NAMED |= {b"+": b"plus", b"=": b"equals"}
 def finders(value: bytes, replacement: bytes) -> Iterator[Finder]:
     """The finder for *value* in itself and escaped."""
     pieces = windows(value, 3)
-    anchors = [literal(piece) for piece in pieces] or [literal(value)]
+    anchors = [literal(piece) for piece in pieces] or [literal(value[:_LONGEST_ANCHOR])]
     if not pieces:
         # Every stretch of it has a character that an escape may stand for.
         anchors.append(b"".join(_spellings(byte) for byte in value[:_ESCAPED_WINDOW]))

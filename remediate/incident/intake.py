@@ -21,6 +21,9 @@ from remediate.wording import count
 
 UNKNOWN_KIND = "secret"
 
+MOST = 20_000
+"""So many secrets are taken in at once: each is looked for in some 45 forms, which takes 150 kB of memory."""
+
 
 @dataclass(frozen=True)
 class Intake:
@@ -57,6 +60,13 @@ def take_in(document: Document, repo: Repo, key: InstallationKey) -> Intake:
     with Blobs(repo.git_dir) as blobs:
         resolved = resolve(report.findings, blobs.read)
         completed = companions.complete(resolved.secrets, key, repo, blobs.read)
+    if len(completed.secrets) > MOST:
+        raise ReportError(
+            document.name,
+            f"at most {MOST} distinct values",
+            found=str(len(completed.secrets)),
+            hint="Give them in several reports; each is an incident of its own.",
+        )
     if resolved.unread and not resolved.secrets:
         first = resolved.unread[0]
         raise ReportError(

@@ -21,6 +21,10 @@ from remediate.secret import Secret
 MAX_BYTES = 256 * 1024 * 1024
 """The largest report that is read. A gitleaks report of a quarter of a million findings is half that."""
 
+MAX_VALUE = 64 * 1024
+"""The longest value that is taken for a secret, in bytes: as many as AWS Secrets Manager keeps, the most of any store.
+Every form of it is looked for, which for millions of letters would never end."""
+
 _NOTHING = re.compile(r"\s*(?:\[\s*\]\s*)*")
 
 
@@ -67,7 +71,15 @@ def read_report(document: Document, formats: Iterable[ReportFormat] | None = Non
             hint="Uninstall the package of the one that you don't need.",
         )
     found = fitting[0]
-    return Report(found.name, found.title, tuple(_canonical(f) for f in _findings(found, document)))
+    findings = tuple(_canonical(f) for f in _findings(found, document))
+    if any(f.value is not None and len(f.value.reveal()) > MAX_VALUE for f in findings):
+        raise ReportError(
+            shown_name(document),
+            f"values of at most {MAX_VALUE // 1024} KiB",
+            found="a longer one",
+            hint="That is no secret. Take its entry out of the report, and give it again.",
+        )
+    return Report(found.name, found.title, findings)
 
 
 def _recognises(format_: ReportFormat, document: Document) -> bool:

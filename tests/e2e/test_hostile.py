@@ -235,6 +235,16 @@ def test_terminal_escapes_from_anywhere_are_shown_harmless(
     assert record is None or not ACTING.search(record.read_text())
 
 
+def test_a_report_of_more_values_than_can_be_looked_for_is_refused(
+    cli: Cli, acme: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "many.txt"
+    report.write_text("".join(f"a-value-of-some-length-{number:06d}\n" for number in range(20_001)))
+    done = cli("preview", report, "--repo", acme)
+    assert done.code == 2
+    assert "at most 20000 distinct values; found 20001" in done.err
+
+
 def test_a_path_in_a_report_never_leaves_the_repository(
     cli: Cli, acme: Path, tmp_path: Path, fixtures: Path
 ) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -95,3 +97,33 @@ def test_an_anchor_hits_across_the_whole_text(engine: Callable[..., Hyperscan | 
     assert sorted(search.hits(b"abcabc\0\xff")) == [(0, 3), (0, 6), (1, 8)]
     assert search.fork().hits(memoryview(b"xxabc")[1:]) == [(0, 4)]
     assert engine([]).hits(b"abc") == []
+
+
+def test_more_patterns_than_are_compiled_together_keep_their_numbers() -> None:
+    patterns = [b"p%06dp" % number for number in range(100_001)]
+    text = b" ".join(patterns[number] for number in (0, 47_999, 48_000, 96_000, 100_000))
+    hits = sorted(number for number, _ in Hyperscan(patterns).fork().hits(text))
+    assert hits == [0, 47_999, 48_000, 96_000, 100_000]
+
+
+def test_thousands_of_secrets_that_begin_alike_take_no_gigabytes() -> None:
+    made = (
+        "import resource; from remediate.history.matcher import Matcher;"
+        "from remediate.history.model import Needle; from remediate.secret import Secret;"
+        "values = [b'a-value-of-some-length-8f14e45f%05d' % n for n in range(2000)];"
+        "m = Matcher(Needle(v.hex(), Secret(v), b'R') for v in values);"
+        "print(len(m.find(b'x' + values[0] + b' ' + values[-1])));"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", made], capture_output=True, check=True)
+    found, kilobytes = map(int, done.stdout.split())
+    assert found == 2
+    # All at once: 520 MB.
+    assert kilobytes < 350_000
+
+
+def test_a_very_long_secret_without_eight_letters_in_a_row() -> None:
+    value = b"ab-" * 2000
+    matcher = Matcher([Needle("a", Secret(value), b"REMOVED-x")])
+    assert matcher.replace(b"k = '" + value + b"'") == b"k = 'REMOVED-x'"
+    assert matcher.replace(b'"' + value.replace(b"-", b"\\u002d") + b'"') == b'"REMOVED-x"'

@@ -12,7 +12,7 @@ from remediate.errors import PluginError, ReportError
 from remediate.model import Finding, Location
 from remediate.plugins.report import Document
 from remediate.reports.plain import PlainList
-from remediate.reports.read import Report, load, read_report
+from remediate.reports.read import MAX_VALUE, Report, load, read_report
 from remediate.secret import Secret
 
 NO_INPUT = io.BytesIO()
@@ -192,3 +192,11 @@ def test_known_others_are_named(data: bytes, what: str) -> None:
     assert caught.value.line == 1
     assert caught.value.hint
     assert "hidden" not in caught.value.message
+
+
+def test_a_value_that_nobody_keeps_as_a_secret_is_refused() -> None:
+    longest = b"a" * MAX_VALUE
+    (finding,) = read_report(Document("leaks.txt", longest)).findings
+    assert finding.value == Secret(longest)
+    with pytest.raises(ReportError, match="at most 64 KiB"):
+        read_report(Document("leaks.txt", longest + b"a\n"))
