@@ -10,6 +10,8 @@ command line (``remediate.cli.app``) is the one place that turns an error into a
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
@@ -75,7 +77,7 @@ MEANINGS: dict[ExitStatus, tuple[str, str]] = {
         "Nothing is done with it. Keep its folder as evidence: `remediate log --check` names what does not fit.",
     ),
     ExitStatus.INTERRUPTED: (
-        "Interrupted (Ctrl-C or SIGTERM).",
+        "Interrupted: Ctrl-C, SIGTERM, or standard output that can't be written to any more.",
         "`remediate resume` goes on.",
     ),
 }
@@ -243,19 +245,56 @@ class InterruptedRunError(Error):
     exit_status = ExitStatus.INTERRUPTED
 
 
+class OutputError(InterruptedRunError):
+    """Standard output can't be written to: a full disk, or whoever read it has left."""
+
+    left = False
+    """Whether whoever read it has left: nothing has to be said of that."""
+
+
+class ExhaustedError(Error):
+    """The machine has no more of something: room on a disk, memory, open files, processes."""
+
+    exit_status = ExitStatus.USAGE
+
+
 class PluginError(Error):
     """Two plugins of one name, or a plugin that was asked for and can't be loaded."""
 
     exit_status = ExitStatus.USAGE
 
 
+#: What the machine can run out of, and what to do then.
+_SCARCE = {
+    errno.ENOSPC: "Make room where the repository, the state folder and TMPDIR lie",
+    errno.EDQUOT: "Make room within your quota",
+    errno.EFBIG: "Allow larger files (ulimit -f)",
+    errno.EROFS: "Set TMPDIR and REMEDIATE_HOME to folders that can be written to",
+    errno.EMFILE: "Allow more open files (ulimit -n 1024)",
+    errno.ENFILE: "Have another program close some files",
+    errno.ENOMEM: "Free some memory, or allow more (ulimit -v)",
+    errno.EAGAIN: "Allow more processes (ulimit -u)",
+    errno.EIO: "Look at the disk",
+}
+
+
 def unforeseen(error: BaseException) -> Error:
     """What is said of an exception that nobody foresaw: its type and place, never its text."""
+    number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+    if isinstance(error, OSError | MemoryError) and number in _SCARCE:
+        return ExhaustedError(
+            f"This machine stopped the work: {os.strerror(number)} ({_place(error)}). What was done is in the "
+            "journal.",
+            hint=f"{_SCARCE[number]}, then: remediate resume (or the same command again)",
+        )
+    return Error(
+        f"A bug in remediate: {type(error).__name__} at {_place(error)}. What was done is in the journal.",
+        hint="Please report that line. Go on: remediate resume",
+    )
+
+
+def _place(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
-    return Error(
-        f"A bug in remediate: {type(error).__name__} at {place}. What was done is in the journal.",
-        hint="Please report that line. Go on: remediate resume",
-    )
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -13,7 +14,15 @@ import typer
 
 from remediate.cli import options as o
 from remediate.cli.help import Command, Group
-from remediate.errors import Error, ExitStatus, InterruptedRunError, UsageError, unforeseen
+from remediate.cli.streams import silence, whole_streams
+from remediate.errors import (
+    Error,
+    ExitStatus,
+    InterruptedRunError,
+    OutputError,
+    UsageError,
+    unforeseen,
+)
 from remediate.hardening import harden
 from remediate.passing import clear_dead
 
@@ -86,6 +95,7 @@ def build() -> typer.Typer:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
+    whole_streams()
     harden()
     signal.signal(signal.SIGTERM, _terminated)
     clear_dead()
@@ -102,17 +112,28 @@ def main() -> NoReturn:
         code = _interrupted()
     except BrokenPipeError:
         # Whoever read us has left; Python would complain once more while closing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = int(ExitStatus.BUG)
+        silence(sys.stdout)
+        code = int(ExitStatus.INTERRUPTED)
     except Exception as error:  # the edge: nothing beyond it shows a traceback with values in it
         code = _unforeseen(error)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    code = _flushed(code)
     if code == ExitStatus.INTERRUPTED:
         # CPython remembers an interrupt that came while it executed a string (every dataclass is
         # made so) and would end the process by SIGINT in spite of the code given here.
         os._exit(code)
     sys.exit(code)
+
+
+def _flushed(code: int) -> int:
+    """*code*, and all that was said is out; what can't be is dropped, and no code of success any more."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            silence(stream)
+            if stream is sys.stdout and code == ExitStatus.DONE:
+                code = int(ExitStatus.INTERRUPTED)
+    return code
 
 
 def _remind() -> None:
@@ -124,13 +145,15 @@ def _remind() -> None:
         from remediate.incident.lifted import remind
 
         for line in remind(home):
-            sys.stderr.write(f"remediate: WARNING: {line}\n")
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"remediate: WARNING: {line}\n")
 
 
 def _interrupted() -> int:
+    from remediate.cli.console import Unheard
     from remediate.cli.stream import Ended
 
-    if Ended.told:
+    if Ended.told or Unheard.since is not None:
         return int(ExitStatus.INTERRUPTED)
     return _told(
         InterruptedRunError(
@@ -163,7 +186,10 @@ def _click_usage(error: Exception) -> UsageError | None:
 def _told(error: Error) -> int:
     from remediate.cli.console import Console, error_document
 
-    if "--json" in sys.argv[1:]:
+    if isinstance(error, OutputError):
+        if error.left:
+            return int(error.exit_status)
+    elif "--json" in sys.argv[1:]:
         console = Console(as_json=True)
         if any(word in sys.argv[1:2] for word in ("run", "resume", "demo")):
             from remediate.cli.stream import failed

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from remediate.cli.progress import ProgressLine
-from remediate.errors import Error
+from remediate.cli.streams import silence
+from remediate.errors import Error, OutputError
 from remediate.incident.redaction import harmless
 
 if TYPE_CHECKING:
@@ -24,6 +28,33 @@ _MARKS = {
     "...": "yellow",
     "--": "dim",
 }
+
+
+class Unheard:
+    """Whether this process's standard output could not be written to: nothing more is, then."""
+
+    since: OutputError | None = None
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """Writing to standard output. Raises `OutputError`, once: what is said after it is dropped."""
+    try:
+        yield
+    except OSError as error:
+        silence(sys.stdout)
+        if Unheard.since is None:
+            Unheard.since = OutputError(
+                f"Standard output can't be written to: {error.strerror}. Nothing is lost.",
+                hint="Mend that, and run the same again; a run that had begun: remediate resume",
+            )
+            Unheard.since.left = isinstance(error, BrokenPipeError)
+            raise Unheard.since from None
+
+
+def _left() -> None:
+    """In place of rich's own answer to a reader who has left, which ends the process with 1."""
+    raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 class Console:
@@ -66,6 +97,7 @@ class Console:
                 soft_wrap=True,
                 markup=False,
             )
+            self._rich.on_broken_pipe = _left
         return self._rich
 
     def progress(self, step: str, done: int, total: int | None) -> None:
@@ -84,12 +116,14 @@ class Console:
                 width=lambda: int(rich.width),
                 lead=lambda: harmless(self.lead()),
             )
-        self._progress.tell(harmless(step), done, total)
+        with self._heard():
+            self._progress.tell(harmless(step), done, total)
 
     def settle(self) -> None:
         """Take a moving line away, for something else is to be written."""
         if self._progress is not None:
-            self._progress.clear()
+            with self._heard():
+                self._progress.clear()
 
     def say(self, text: str = "", *, style: str = "") -> None:
         """A line for people. A line feed in *text* (of a path, a vendor's message) begins no line of ours:
@@ -131,7 +165,12 @@ class Console:
     def _print(self, text: str | Text, style: str) -> None:
         width = max(1, int(self.rich.width))
         self.lines += sum(1 + max(0, len(line) - 1) // width for line in str(text).split("\n"))
-        self.rich.print(text, style=None if self.plain else style or None)
+        with self._heard():
+            self.rich.print(text, style=None if self.plain else style or None)
+
+    def _heard(self) -> contextlib.AbstractContextManager[None]:
+        # With --json people's text goes to standard error, and nothing hangs on who reads that.
+        return contextlib.suppress(OSError) if self.as_json else heard()
 
     def note(self, text: str, *, style: str = "dim") -> None:
         """A line that --quiet leaves out."""
@@ -140,22 +179,24 @@ class Console:
 
     def document(self, data: Mapping[str, Any] | list[Any]) -> None:
         """The one JSON document of a command."""
-        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=True) + "\n")
+        self.payload(json.dumps(data, indent=2, ensure_ascii=True))
 
     def line(self, data: Mapping[str, Any]) -> None:
         """One line of JSON Lines, at once."""
-        sys.stdout.write(json.dumps(data, ensure_ascii=True) + "\n")
-        sys.stdout.flush()
+        self.payload(json.dumps(data, ensure_ascii=True))
 
     def payload(self, text: str) -> None:
         """A text that is the command's result, as it is."""
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        with heard():
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
+            sys.stdout.flush()
 
     def error(self, error: Error) -> None:
         """An error, for people: what happened, then what to do. Always on standard error."""
-        sys.stderr.write(f"remediate: {_set_in(error.message)}\n")
-        if error.hint:
-            sys.stderr.write(f"  {_set_in(error.hint)}\n")
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"remediate: {_set_in(error.message)}\n")
+            if error.hint:
+                sys.stderr.write(f"  {_set_in(error.hint)}\n")
 
 
 def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from remediate.api.assembling import begun, ended
 from remediate.cli.console import Console, error_document
 from remediate.cli.rerun_view import tell_reruns
-from remediate.errors import Error, ExitStatus
+from remediate.errors import Error, ExitStatus, OutputError
 from remediate.incident.conclusion import Conclusion
 from remediate.incident.events import Event
 
@@ -45,7 +45,18 @@ class Stream:
             begin(self._console)
 
     def __call__(self, event: Event) -> None:
-        """A `remediate.incident.events.Listener`."""
+        """A `remediate.incident.events.Listener`.
+
+        Where nobody can be told any more, the run is stopped as Ctrl-C would: what is done unseen could be
+        what whoever has left meant to stop.
+        """
+        try:
+            self._tell(event)
+        except OutputError as error:
+            self._console.error(error)
+            raise KeyboardInterrupt from None
+
+    def _tell(self, event: Event) -> None:
         if self._console.as_json:
             self._console.line(event.line())
             return
