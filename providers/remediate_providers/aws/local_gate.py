@@ -24,10 +24,23 @@ from remediate_providers.aws.local_services import FullError, MissingError, Serv
 from remediate_providers.aws.local_trail import History, ThrottledError
 
 REGIONS = ("eu-west-1", "us-east-1")
-FAULTS = ("drop-before", "drop-after", "500", "throttle", "malformed")
-_JSON = frozenset(["secretsmanager", "ssm", "cloudtrail", "account", "ecs", "lambda"])
-_REST = {("lambda", "GET"): "ListFunctions", ("lambda", "POST"): "CreateFunction"}
-"""What is asked for by a path alone: those that are needed."""
+FAULTS = ("drop-before", "drop-after", "500", "throttle", "denied", "malformed")
+_JSON = frozenset(
+    ["secretsmanager", "ssm", "cloudtrail", "account", "ecs", "lambda", "codebuild", "batch"]
+)
+_REST = {
+    ("lambda", "GET"): "ListFunctions",
+    ("lambda", "POST"): "CreateFunction",
+    ("batch", "/v1/describejobdefinitions"): "DescribeJobDefinitions",
+    ("batch", "/v1/registerjobdefinition"): "RegisterJobDefinition",
+}
+"""What is asked for by a path alone, by method or by path: those that are needed."""
+_EC2 = {
+    "InvalidClientTokenId": "AuthFailure",
+    "AccessDenied": "UnauthorizedOperation",
+    "Throttling": "RequestLimitExceeded",
+}
+"""EC2's own names (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html)."""
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -86,6 +99,8 @@ class Gate:
             return _answer(start, 400, _error(call, "Throttling", "Rate exceeded"), call)
         try:
             who = self._who(call, environ)
+            if fault == "denied":
+                raise _denied(call, who)
             status, headers, body = self._answered(call, who, environ)
         except RefusedError as refusal:
             body = _error(call, refusal.code, refusal.message)
@@ -103,7 +118,8 @@ class Gate:
         who = self.keys.find(call.key_id, call.headers.get("X-Amz-Security-Token"))
         if who is None:
             raise RefusedError(unknown, "The security token included in the request is invalid.")
-        path = str(environ.get("PATH_INFO", "/"))
+        query = f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else ""
+        path = str(environ.get("PATH_INFO", "/")) + query
         if refused_by(who, str(environ["REQUEST_METHOD"]), path, call.body, call.headers):
             raise RefusedError("SignatureDoesNotMatch", "The request signature does not match.")
         return who
@@ -151,9 +167,7 @@ class Gate:
         if call.action == "sts:GetSessionToken" and decision != "explicitDeny":
             return  # a user needs no permission for it
         if decision != ALLOWED:
-            code = "AccessDeniedException" if call.service in _JSON else "AccessDenied"
-            why = f"User: {who.arn} is not authorized to perform: {call.action}"
-            raise RefusedError(code, why, 400 if call.service in _JSON else 403)
+            raise _denied(call, who)
 
     def _forwarded(
         self, call: Call, who: Principal, environ: dict[str, Any]
@@ -188,6 +202,12 @@ class Gate:
             raise RefusedError(
                 "NoSuchEntity", f"The Access Key with id {wanted} cannot be found", 404
             )
+
+
+def _denied(call: Call, who: Principal) -> RefusedError:
+    code = "AccessDeniedException" if call.service in _JSON else "AccessDenied"
+    why = f"User: {who.arn} is not authorized to perform: {call.action}"
+    return RefusedError(code, why, 400 if call.service in _JSON else 403)
 
 
 # What moto does not answer ------------------------------------------------------------------------
@@ -302,9 +322,10 @@ def _read(environ: dict[str, Any]) -> Call:
     elif str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded"):
         operation = ""
     else:
-        path = str(environ.get("PATH_INFO", "/"))[1:]
+        path = str(environ.get("PATH_INFO", "/"))
         by_path = _REST.get((service, str(environ.get("REQUEST_METHOD"))))
-        operation = by_path or path[:1].upper() + path[1:]
+        by_path = by_path or _REST.get((service, path))
+        operation = by_path or path[1:2].upper() + path[2:]
     asked: dict[str, Any] = {}
     if operation:
         try:
@@ -334,6 +355,12 @@ def _answer(start: StartResponse, status: int, body: bytes, call: Call) -> list[
 def _error(call: Call, code: str, message: str) -> bytes:
     if call.service in _JSON:
         return json.dumps({"__type": code, "message": message}).encode()
+    if call.service == "ec2":
+        code = _EC2.get(code, code)
+        error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+        return (
+            f"<Response><Errors>{error}</Errors><RequestID>{uuid.uuid4()}</RequestID></Response>"
+        ).encode()
     return (
         f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
         f"<Message>{escape(message)}</Message></Error>"

@@ -104,7 +104,7 @@ class AwsProvider:
         return abuse.investigate(held, since, vendor)
 
     def holders(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Facts]:
-        """Functions and containers with one in their environment."""
+        """Functions, containers, jobs, builds and machines that hold one, or read its store when they start."""
         from remediate_providers.aws import holders
 
         return holders.holders(batch, vendor)

@@ -26,6 +26,21 @@ RIGHTS = {
     ),
     "put it into Parameter Store": ("ssm:GetParameter", "ssm:PutParameter"),
     "see what was done with it": ("iam:GetAccessKeyLastUsed", "cloudtrail:LookupEvents"),
+    "see who uses it": (
+        "lambda:ListFunctions",
+        "ecs:ListClusters",
+        "ecs:ListServices",
+        "ecs:DescribeServices",
+        "ecs:ListTasks",
+        "ecs:DescribeTasks",
+        "ecs:DescribeTaskDefinition",
+        "batch:DescribeJobDefinitions",
+        "codebuild:ListProjects",
+        "codebuild:BatchGetProjects",
+        "ec2:DescribeInstances",
+        "ec2:DescribeInstanceAttribute",
+        "ec2:DescribeLaunchTemplateVersions",
+    ),
 }
 _ROLE = re.compile(r"arn:(?P<partition>[^:]+):sts::(?P<account>\d+):assumed-role/(?P<role>[^/]+)/")
 

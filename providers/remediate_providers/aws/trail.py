@@ -22,7 +22,7 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Status
 from remediate.wording import count
-from remediate_providers.aws.failures import AwsError
+from remediate_providers.aws.failures import AwsError, malformed
 from remediate_providers.aws.iam import moment
 from remediate_providers.aws.session import REGION, Aws
 
@@ -122,7 +122,10 @@ def enabled(aws: Aws, unknown: dict[str, str]) -> list[str]:
                 RegionOptStatusContains=["ENABLED", "ENABLED_BY_DEFAULT"],
                 NextToken=token,
             )
-            found += [str(r["RegionName"]) for r in answer.get("Regions", []) if "RegionName" in r]
+            rows = answer.get("Regions")
+            if not isinstance(rows, list):
+                raise malformed("account:ListRegions")
+            found += [str(row["RegionName"]) for row in rows if "RegionName" in row]
             token = answer.get("NextToken")
             if not token:
                 break
