@@ -27,7 +27,7 @@ from remediate_providers.aws.check import (
 )
 from remediate_providers.aws.failures import AwsError
 from remediate_providers.aws.session import Aws
-from remediate_providers.aws.sessions import POLICY, denial, end_sessions
+from remediate_providers.aws.sessions import POLICY, denial, denied_for, end_sessions
 
 WORKERS = 8
 """Keys dealt with at a time; IAM takes some twenty calls a second (from memory)."""
@@ -110,9 +110,11 @@ class _Work:
             saw = self._evidence(
                 iam.LIST, f"{self.key_id} of {entry.user}: not in the list, deleted"
             )
-            return Outcome(
-                Status.UNCHANGED, f"Access key {self.key_id} was deleted before", "", saw
-            )
+            summary = f"Access key {self.key_id} was deleted before"
+            gone: dict[str, Json] = {"user": entry.user, "key": self.key_id, "status": "deleted"}
+            # What it began lives on without it, too.
+            before = Outcome(Status.UNCHANGED, summary, "", saw, gone)
+            return self._deny_sessions(before, entry.user, False, False)
         was_active = entry.key.active
         if was_active:
             iam.deactivate(self.aws, entry.user, self.key_id)
@@ -229,7 +231,7 @@ class _Work:
                 "PutUserPolicy",
                 UserName=user,
                 PolicyName=POLICY,
-                PolicyDocument=denial(before),
+                PolicyDocument=denial(before, self.key_id),
             )
         except AwsError as error:
             step = steps.deny_sessions(self.held.credential, user, error.reason)
@@ -248,13 +250,14 @@ class _Work:
         )
 
     def _denied_before(self, user: str) -> bool:
+        """Whether it was for this key: for another one, it may have come before sessions of this one."""
         try:
-            self.aws.call("iam", "GetUserPolicy", UserName=user, PolicyName=POLICY)
+            found = self.aws.call("iam", "GetUserPolicy", UserName=user, PolicyName=POLICY)
         except AwsError as error:
             if error.gone:
                 return False
             raise
-        return True
+        return denied_for(found.get("PolicyDocument")) == self.key_id
 
     def _evidence(self, probe: str, saw: str) -> tuple[Evidence, ...]:
         return (Evidence(probe, saw, self.vendor.now()),) if saw else ()

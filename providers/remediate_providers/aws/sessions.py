@@ -42,15 +42,29 @@ class Issuer:
     arn: str
 
 
-def denial(before: datetime) -> str:
-    """The policy's document: a long-term key has no aws:TokenIssueTime, and is not hit."""
+def denial(before: datetime, key_id: str = "") -> str:
+    """The policy's document: a long-term key has no aws:TokenIssueTime, and is not hit.
+
+    *key_id*: the long-term key that was made inactive first, so that it began none after *before*.
+    """
     statement = {
+        **({"Sid": f"BegunWith{key_id}"} if key_id else {}),
         "Effect": "Deny",
         "Action": ["*"],
         "Resource": ["*"],
         "Condition": {"DateLessThan": {"aws:TokenIssueTime": rfc3339(before)}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def denied_for(document: object) -> str:
+    """The key id that `denial` was given; empty where *document* is another's, or names none."""
+    try:
+        found: Any = json.loads(document) if isinstance(document, str) else document
+        (statement,) = found["Statement"]
+        return str(statement["Sid"]).removeprefix("BegunWith")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def end_sessions(held: Held, aws: Aws, vendor: VendorContext) -> Outcome:

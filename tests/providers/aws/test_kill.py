@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from remediate.testing.surroundings import found, nowhere, surroundings
 from remediate_providers.aws.local import LocalAws, RunningAws
 from remediate_providers.aws.local_keys import key_id
 from remediate_providers.aws.provider import AwsProvider
-from remediate_providers.aws.sessions import POLICY
+from remediate_providers.aws.sessions import POLICY, denial
 from tests.providers.aws.conftest import Leak, allow, hold, keys_of
 
 aws_provider = AwsProvider()
@@ -146,6 +147,42 @@ def test_a_session_made_from_the_key_outlives_it_and_is_denied(
     assert outcome.data["sessions"] == "denied"
     assert not may_write(aws, session)
     assert may_write(aws, aws.key(leak.user)), "a long-term key of the user is not hit"
+
+
+def test_an_older_denial_does_not_stand_for_a_newer_session(
+    aws: RunningAws, leak: Leak, context: Context
+) -> None:
+    """A policy of the same name, left by an incident of the user's other key, ends nothing of this one."""
+    aws.client("iam").put_user_policy(
+        UserName=leak.user,
+        PolicyName=POLICY,
+        PolicyDocument=denial(datetime(2026, 1, 2, tzinfo=UTC), "AKIA" + "Q" * 16),
+    )
+    session = session_of(aws, leak.held.values)
+    aws.client("iam").update_access_key(
+        UserName=leak.user, AccessKeyId=leak.key_id, Status="Inactive"
+    )
+    assert may_write(aws, session)
+    assert revoke(leak.held, context()).data["sessions"] == "denied"
+    assert not may_write(aws, session)
+    aws.gate.calls.clear()
+    assert revoke(leak.held, context()).data["sessions"] == "denied"
+    assert "iam:PutUserPolicy" not in aws.gate.calls, (
+        "again would hit the application's new sessions"
+    )
+
+
+def test_a_session_outlives_a_key_that_was_deleted_too(
+    aws: RunningAws, leak: Leak, context: Context
+) -> None:
+    known = aws_provider.preserve(leak.held, context()).known
+    session = session_of(aws, leak.held.values)
+    aws.client("iam").delete_access_key(UserName=leak.user, AccessKeyId=leak.key_id)
+    assert may_write(aws, session)
+    outcome = revoke(leak.held, context(known=known))
+    assert outcome.status is Status.UNCHANGED
+    assert "deleted before" in outcome.summary
+    assert not may_write(aws, session)
 
 
 def session_of(aws: RunningAws, values: Mapping[str, Secret]) -> dict[str, Secret]:
