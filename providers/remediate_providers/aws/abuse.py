@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from remediate.clock import parse, rfc3339
 from remediate.model import Json
@@ -31,6 +32,10 @@ LAG = timedelta(minutes=15)
 (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html)."""
 MOST_EVENTS = 500
 """Events that are written into the record; the suspicious ones always, then the newest."""
+
+MOST_SESSIONS = 10
+"""Sessions of a key that are followed: each is one more call in each Region, at CloudTrail's pace."""
+SESSION = "ASIA"
 
 #: What a thief does to come back: call to why.
 FOOTHOLDS = {
@@ -137,14 +142,14 @@ def triage(held: Held, since: str | None, vendor: VendorContext) -> Facts:
         return notes.facts()
     aws = Aws.responder(vendor)
     key_id = held.credential.public_id or ""
-    trail = history(aws, key_id, vendor)
+    trail = _followed(aws, history(aws, key_id, vendor), since, vendor)
     judge = Judge(trail.events, since)
     footholds: list[Json] = [
         {
             "what": event.what,
             "id": names_in(event),
             "at": event.at,
-            "why": f"made with the leaked key: {'; '.join(judge.reasons(event))}",
+            "why": f"made with {_made_with(event)}: {'; '.join(judge.reasons(event))}",
         }
         for event in trail.events
         if event.name in FOOTHOLDS and not event.error and judge.reasons(event)
@@ -164,7 +169,47 @@ def investigate(held: Held, since: str | None, vendor: VendorContext) -> Facts:
         notes.unknown["events"] = CANARY
         return notes.facts()
     key_id = held.credential.public_id or ""
-    return evidence(history(Aws.responder(vendor), key_id, vendor), key_id, since, vendor, notes)
+    aws = Aws.responder(vendor)
+    trail = _followed(aws, history(aws, key_id, vendor), since, vendor)
+    return evidence(trail, key_id, since, vendor, notes)
+
+
+def _followed(aws: Aws, trail: Trail, since: str | None, vendor: VendorContext) -> Trail:
+    """*trail*, and what the sessions did that were begun with the key since the leak, or with one of them.
+
+    They sign with key ids of their own. Those begun from an address never seen before the leak come first.
+    """
+    judge = Judge(trail.events, since)
+    events, unknown = list(trail.events), dict(trail.unknown)
+    waiting, seen = _begun(events, judge), set[str]()
+    while waiting and len(seen) < MOST_SESSIONS:
+        session = waiting.pop(0)
+        seen.add(session)
+        more = history(aws, session, vendor, regions=trail.regions)
+        events += more.events
+        for name, why in more.unknown.items():
+            unknown.setdefault(f"{name} (session {session})", why)
+        waiting += [s for s in _begun(more.events, judge) if s not in seen and s not in waiting]
+    if waiting:
+        unknown["what other sessions did that were begun with it"] = (
+            f"{len(seen)} were followed; not read: {', '.join(waiting[:20])}"
+            + (f" and {len(waiting) - 20} more" if len(waiting) > 20 else "")
+        )
+    events.sort(key=lambda event: event.at, reverse=True)
+    return Trail(tuple(events), trail.regions, unknown)
+
+
+def _begun(events: Sequence[Event], judge: Judge) -> list[str]:
+    """The key ids of sessions that *events* began since the leak; from strangers first, then the newest."""
+    begun = [event for event in events if event.began and judge.exposed(event)]
+    begun.sort(key=lambda event: event.address in judge.seen_before)
+    return list(dict.fromkeys(event.began for event in begun))
+
+
+def _made_with(event: Event) -> str:
+    if event.key_id.startswith(SESSION):
+        return f"a session of the leaked key ({event.key_id})"
+    return "the leaked key"
 
 
 def evidence(
@@ -178,7 +223,7 @@ def evidence(
         {
             "at": event.at,
             "what": event.what,
-            "who": event.who + (", by remediate itself" if _ours(event) else ""),
+            "who": _who(event),
             "from": event.address,
             "region": event.region,
             "error": event.error,
@@ -254,12 +299,13 @@ def _new_elsewhere(aws: Aws, since: datetime, notes: Notes) -> None:
         ("users", "ListUsers", "Users"),
         ("roles", "ListRoles", "Roles"),
     ):
-        singular = field[:-1]
+        singular, rows = field[:-1], list[Mapping[str, Any]]()
         try:
-            rows = list(iam.pages(aws, operation, field))
+            rows.extend(iam.pages(aws, operation, field, MaxItems=1000))
         except AwsError as error:
             notes.unknown[f"new {name}"] = error.reason
-            continue
+            if not rows:
+                continue
         made = [(str(r.get(f"{singular}Name")), iam.moment(r.get("CreateDate"))) for r in rows]
         new: list[Json] = [
             {"name": who, "created": at} for who, at in made if at and parse(at) >= since
@@ -275,6 +321,11 @@ def saw(trail: Trail, whose: str, notes: Notes) -> None:
             f"{count(len(trail.events), 'event')} of {whose} in {count(len(trail.regions), 'Region')}, last 90 days",
         )
     notes.unknown.update(trail.unknown)
+
+
+def _who(event: Event) -> str:
+    session = f" (session {event.key_id})" if event.key_id.startswith(SESSION) else ""
+    return f"{event.who}{session}" + (", by remediate itself" if _ours(event) else "")
 
 
 def _ours(event: Event) -> bool:

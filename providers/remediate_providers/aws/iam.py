@@ -21,8 +21,9 @@ QUOTA = 2
 """Access keys a user may have, of whatever status (AccessKeysPerUser; it can't be raised)."""
 QUARANTINE = "AWSCompromisedKeyQuarantine"
 """What AWS attaches by itself to the user of a key that it finds in public; V2, V3 begin so too."""
-MOST_PAGES = 20
-"""Pages of a list that are read: 2,000 users at IAM's hundred a page."""
+MOST_PAGES = 50
+"""Pages of a list that are read: 5,000 users, the most that an account has, at IAM's hundred a page
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _names(aws: Aws, operation: str, field: str, **given: Any) -> list[str]:
 
 
 def pages(aws: Aws, operation: str, field: str, **given: Any) -> Iterator[Any]:
-    """Every row of one of IAM's lists, `MOST_PAGES` pages at most. Raises `AwsError`."""
+    """Every row of one of IAM's lists. Raises `AwsError`, also where it is longer than `MOST_PAGES` pages."""
     marker: str | None = None
     for _ in range(MOST_PAGES):
         answer = aws.call("iam", operation, Marker=marker, **given)
@@ -148,6 +149,8 @@ def pages(aws: Aws, operation: str, field: str, **given: Any) -> Iterator[Any]:
         marker = answer.get("Marker")
         if not answer.get("IsTruncated") or not marker:
             return
+    why = f"iam:{operation} was not read to its end: more than {MOST_PAGES} pages"
+    raise AwsError(f"iam:{operation}", why, status=Status.UNREACHABLE)
 
 
 def moment(value: object) -> str:

@@ -382,11 +382,16 @@ def _text(body: bytes, name: str) -> str:
 
 
 def _made(call: Call, body: bytes) -> dict[str, Any] | None:
-    """CloudTrail's ``responseElements``, of the one call whose answer names what nothing else does."""
-    if call.operation != "CreateAccessKey" or not _text(body, "AccessKeyId"):
-        return None
-    names = {"accessKeyId": "AccessKeyId", "userName": "UserName", "status": "Status"}
-    return {"accessKey": {key: _text(body, name) for key, name in names.items()}}
+    """CloudTrail's ``responseElements``, of the two calls whose answers name what nothing else does."""
+    found = _text(body, "AccessKeyId")
+    if call.operation == "CreateAccessKey" and found:
+        names = {"accessKeyId": "AccessKeyId", "userName": "UserName", "status": "Status"}
+        return {"accessKey": {key: _text(body, name) for key, name in names.items()}}
+    if call.operation == "GetSessionToken" and found:
+        # The session's token is in the real one as well.
+        token = _text(body, "SessionToken")
+        return {"credentials": {"accessKeyId": found, "sessionToken": token}}
+    return None
 
 
 _SECRET_FIELDS = frozenset(["SecretString", "SecretBinary", "Value", "Password"])

@@ -20,10 +20,11 @@ def listed(vendor: VendorContext) -> Inventory:
     unknown: dict[str, str] = {}
     users: list[str | None] = []
     try:
-        users += [str(row["UserName"]) for row in iam.pages(aws, "ListUsers", "Users")]
+        rows = iam.pages(aws, "ListUsers", "Users", MaxItems=1000)
+        users.extend(str(row["UserName"]) for row in rows)
     except AwsError as error:
         unknown["AWS: the account's users"] = error.reason
-        users.append(None)
+        users += [] if users else [None]
     found = []
     for user in users:
         try:

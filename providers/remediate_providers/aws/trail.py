@@ -74,6 +74,15 @@ class Event:
         """``iam:CreateUser``."""
         return f"{self.service}:{self.name}"
 
+    @property
+    def began(self) -> str:
+        """The key id (``ASIA…``) of the session that it began; empty where it began none.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html: ``responseElements``.
+        """
+        made = _mapping(self.answered.get("credentials")).get("accessKeyId")
+        return made if isinstance(made, str) and not self.error else ""
+
 
 @dataclass(frozen=True)
 class Trail:
@@ -89,10 +98,19 @@ class Trail:
         return bool(self.regions)
 
 
-def history(aws: Aws, whose: str, vendor: VendorContext, by: str = "AccessKeyId") -> Trail:
-    """Every event of the last 90 days that the access key *whose* signed; *by*: ``Username``, a user's."""
+def history(
+    aws: Aws,
+    whose: str,
+    vendor: VendorContext,
+    by: str = "AccessKeyId",
+    regions: Sequence[str] = (),
+) -> Trail:
+    """Every event of the last 90 days that the access key *whose* signed; *by*: ``Username``, a user's.
+
+    *regions*: those to read; every enabled one where none is named.
+    """
     unknown: dict[str, str] = {}
-    regions = enabled(aws, unknown)
+    regions = regions or enabled(aws, unknown)
     start = parse(vendor.now()) - RETENTION
     vendor.progress(f"reading CloudTrail of {count(len(regions), 'Region')}")
     with ThreadPoolExecutor(min(REGIONS_AT_A_TIME, len(regions))) as pool:
@@ -167,7 +185,8 @@ def _region(
             finally:
                 turn.asked = monotonic()
         rows = answer.get("Events")
-        vendor.keep(f"{LOOKUP}-{region}-{page}", {"Events": rows})
+        session = f"-{of[1]}" if of[1].startswith("ASIA") else ""
+        vendor.keep(f"{LOOKUP}{session}-{region}-{page}", {"Events": rows})
         if not isinstance(rows, list):
             return events, "AWS answered with something unreadable"
         events += [_event(row, region) for row in rows if isinstance(row, dict)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 from remediate.clock import rfc3339
 from remediate.plugins.context import VendorContext
 from remediate.plugins.provider import Held
+from remediate.secret import Secret
 from remediate.testing.surroundings import surroundings
-from remediate_providers.aws import abuse, trail
+from remediate_providers.aws import abuse, iam, trail
 from remediate_providers.aws.local import RunningAws
 from remediate_providers.aws.local_gate import REGIONS
 from remediate_providers.aws.provider import AwsProvider
@@ -26,27 +28,38 @@ Responder = Callable[..., Mapping[str, str]]
 HOUR_AGO = rfc3339(datetime.now(UTC) - timedelta(hours=1))
 
 
-def by_thief(aws: RunningAws, held: Held, operation: str, **given: Any) -> None:
-    """A call signed with the leaked key, from an address that is not ours."""
+def by_thief(
+    aws: RunningAws, held: Held, operation: str, service: str = "iam", **given: Any
+) -> Any:
+    """A call signed with the leaked key, from an address that is not ours; its answer."""
     import botocore.session
     from botocore.exceptions import ClientError
 
     core = botocore.session.Session()
     client = core.create_client(
-        "iam",
+        service,
         region_name="us-east-1",
         endpoint_url=aws.url,
         aws_access_key_id=held.values["id"].reveal_text(),
         aws_secret_access_key=held.values["secret"].reveal_text(),
+        aws_session_token=held.values["token"].reveal_text() if "token" in held.values else None,
     )
     client.meta.events.register(
         "before-send.*",
         lambda request, **_: request.headers.__setitem__("X-Forwarded-For", "203.0.113.7"),
     )
     try:
-        getattr(client, operation)(**given)
+        return getattr(client, operation)(**given)
     except ClientError as error:
         assert error.response["Error"]["Code"] == "AccessDenied"
+        return {}
+
+
+def session_by_thief(aws: RunningAws, held: Held) -> Held:
+    """A session begun with the leaked key, as its thief holds it."""
+    made = by_thief(aws, held, "get_session_token", "sts")["Credentials"]
+    names = {"id": "AccessKeyId", "secret": "SecretAccessKey", "token": "SessionToken"}
+    return Held(held.credential, {part: Secret(made[name]) for part, name in names.items()})
 
 
 def earlier(aws: RunningAws, held: Held, hours: float, address: str, name: str) -> None:
@@ -88,6 +101,62 @@ def test_what_a_thief_leaves_behind_is_a_foothold(aws: RunningAws, context: Cont
     assert events["suspicious"] == 2
     assert events["addresses"] == ["203.0.113.7"]
     assert events["counts"] == {"iam:CreateAccessKey": 1, "iam:CreateUser": 1, "iam:ListUsers": 1}
+
+
+def test_a_list_that_is_too_long_is_not_the_whole_of_it(
+    aws: RunningAws, leak: Leak, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("long-list-1", "long-list-2"):
+        aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    real = iam.pages
+
+    def short(*what: Any, **given: Any) -> Any:
+        return real(*what, **given | ({"MaxItems": 1} if "MaxItems" in given else {}))
+
+    monkeypatch.setattr(iam, "MOST_PAGES", 1)
+    monkeypatch.setattr(iam, "pages", short)
+    facts = aws_provider.triage(leak.held, HOUR_AGO, context())
+    assert len(facts.known["new_roles"]) == 1, "what was read is told"
+    assert "iam:ListRoles was not read to its end" in facts.unknown["new roles"]
+
+
+def test_what_a_session_did_under_its_own_key_id_is_followed(
+    aws: RunningAws, context: Context
+) -> None:
+    held = hold(aws.user("careless-owner", allow("iam:*")))
+    session = session_by_thief(aws, held)
+    by_thief(aws, session, "create_user", UserName="quiet-admin")
+    kept: dict[str, Any] = {}
+    vendor = replace(context(), keep=kept.__setitem__)
+    facts = aws_provider.triage(held, HOUR_AGO, vendor)
+    (foothold,) = facts.known["footholds"]
+    assert "quiet-admin" in foothold["id"]
+    mine = session.values["id"].reveal_text()
+    assert f"a session of the leaked key ({mine})" in foothold["why"]
+    assert [name for name in kept if mine in name], "its raw answers are kept, too"
+    found = aws_provider.investigate(held, HOUR_AGO, context())
+    rows = {row["what"]: row for row in found.known["events"]}
+    assert mine in rows["iam:CreateUser"]["who"]
+    assert rows["iam:CreateUser"]["suspicious"]
+    assert "sts:GetSessionToken" in rows
+    assert session.values["token"].reveal_text() not in repr(found)
+    later = rfc3339(datetime.now(UTC) + timedelta(hours=1))
+    aws.gate.calls.clear()
+    assert aws_provider.triage(held, later, context()).known["footholds"] == []
+    assert aws.gate.calls.count("cloudtrail:LookupEvents") == len(REGIONS), "begun before the leak"
+
+
+def test_sessions_that_are_not_followed_are_named(
+    aws: RunningAws, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(abuse, "MOST_SESSIONS", 1)
+    held = hold(aws.user("careless-many", allow("iam:*")))
+    sessions = [session_by_thief(aws, held) for _ in range(3)]
+    facts = aws_provider.investigate(held, HOUR_AGO, context())
+    reason = facts.unknown["what other sessions did that were begun with it"]
+    assert reason.startswith("1 were followed")
+    named = [one.values["id"].reveal_text() in reason for one in sessions]
+    assert named.count(True) == 2
 
 
 def test_an_attempt_in_vain_is_suspicious_and_no_foothold(
