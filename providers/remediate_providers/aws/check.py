@@ -13,7 +13,7 @@ from remediate.http import Patience
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence
 from remediate.plugins.provider import Held
-from remediate_providers.aws import iam
+from remediate_providers.aws import iam, keys
 from remediate_providers.aws.failures import REFUSED_KEY, WRONG_SECRET, AwsError
 from remediate_providers.aws.session import Aws, Identity
 
@@ -22,6 +22,7 @@ SPREADING = 30.0
 ATTEMPT = "sts:GetCallerIdentity"
 CANARY = "a canary: it is there to be stolen, and using it raises an alarm"
 NO_PAIR = "AWS knows this id, but the secret is not its own: the two are no pair"
+UNTRIED = "a temporary key signs with its session's token alone, which is not at hand, and is in no user's list"
 NOT_ALLOWED = "use_leaked = false keeps the key from being tried"
 
 
@@ -48,6 +49,9 @@ def attempt(aws: Aws, held: Held) -> Trial:
     """Use the key for the one call that needs no permission and changes nothing."""
     if not {"id", "secret"} <= set(held.values):
         return Trial(None, "", reason="its other part is not in the report")
+    if keys.kind_of_id(held.values["id"].reveal_text()) is not keys.KEY_ID:
+        # Without its token AWS refuses a living one, too.
+        return Trial(None, "", reason=UNTRIED)
     try:
         identity = aws.as_key(held).identity()
     except AwsError as error:
@@ -82,6 +86,8 @@ def check(held: Held, vendor: VendorContext) -> Check:
     key_id = held.credential.public_id or ""
     if held.credential.labels.get("canary"):
         return Check(None, reason=CANARY)
+    if held.credential.kind != keys.KEY_ID.name:
+        return Check(None, reason=UNTRIED)
     aws = Aws.responder(vendor)
     trial = attempt(aws, held) if vendor.use_leaked else Trial(None, "", reason=NOT_ALLOWED)
     evidence = [Evidence(ATTEMPT, trial.saw, vendor.now())] if trial.saw else []

@@ -9,8 +9,15 @@ from remediate.model import Json
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Facts
 from remediate.plugins.provider import Held
-from remediate_providers.aws import iam
-from remediate_providers.aws.check import ATTEMPT, CANARY, NOT_ALLOWED, attempt, known_user
+from remediate_providers.aws import iam, keys
+from remediate_providers.aws.check import (
+    ATTEMPT,
+    CANARY,
+    NOT_ALLOWED,
+    UNTRIED,
+    attempt,
+    known_user,
+)
 from remediate_providers.aws.failures import AwsError
 from remediate_providers.aws.session import Aws
 
@@ -81,6 +88,9 @@ def describe(held: Held, vendor: VendorContext) -> Facts:
     if me is not None:
         notes.known["responder"] = me.arn
         notes.known["ours"] = credential.account in (None, me.account)
+    if held.credential.kind != keys.KEY_ID.name:
+        notes.unknown.update(dict.fromkeys(("identity", "last_used", "user", "reach"), UNTRIED))
+        return notes.facts()
     # Before the key is tried: the attempt counts as its last use.
     user = _used(key_id, aws, notes) if notes.known.get("ours") else None
     user = _by_the_key(held, aws, vendor, notes) or user
@@ -108,6 +118,9 @@ def preserve(held: Held, vendor: VendorContext) -> Facts:
     notes = Notes(vendor)
     if held.credential.labels.get("canary"):
         notes.unknown["all"] = CANARY
+        return notes.facts()
+    if held.credential.kind != keys.KEY_ID.name:
+        notes.unknown["user"] = UNTRIED
         return notes.facts()
     aws = Aws.responder(vendor)
     key_id = held.credential.public_id or ""
@@ -155,12 +168,12 @@ def _used(key_id: str, aws: Aws, notes: Notes) -> str | None:
 def inventory(user: str, aws: Aws, notes: Notes) -> None:
     """The user's keys, policies and groups."""
     notes.known |= {"user": user, "owner": user}
-    keys = notes.ask("keys", lambda: iam.keys_of(aws, user))
-    if keys is not None:
+    mine = notes.ask("keys", lambda: iam.keys_of(aws, user))
+    if mine is not None:
         notes.known["keys"] = [
-            {"id": key.id, "status": key.status, "created": key.created} for key in keys
+            {"id": key.id, "status": key.status, "created": key.created} for key in mine
         ]
-        notes.saw(iam.LIST, ", ".join(f"{k.id} {k.status}" for k in keys) or "none")
+        notes.saw(iam.LIST, ", ".join(f"{k.id} {k.status}" for k in mine) or "none")
     found = notes.ask("policies", lambda: iam.policies_of(aws, user))
     if found is not None:
         policies, groups = found

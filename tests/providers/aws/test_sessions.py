@@ -57,6 +57,31 @@ def role(aws: RunningAws) -> str:
     return name
 
 
+def test_a_living_temporary_key_is_not_called_dead(
+    aws: RunningAws, context: Callable[..., VendorContext]
+) -> None:
+    """AWS refuses it without its token, and knows it in no list: neither proves anything."""
+    user = aws.user(f"living-{next(_count)}", ALLOW_ALL)
+    parts = aws.gate.keys.find(user["id"].reveal_text(), None)
+    assert parts is not None
+    session, _ = aws.gate.keys.session(parts, 3600)
+    values = {"id": Secret(session.key_id), "secret": Secret(session.secret)}
+    group = frozenset([1])
+    (one,) = PROVIDER.identify([found(value, groups=group) for value in values.values()])
+    held = Held(one.credential, values)
+    aws.gate.calls.clear()
+    check = PROVIDER.check(held, context())
+    assert check.alive is None
+    assert "token" in check.reason
+    described = PROVIDER.describe(held, context())
+    assert "accepted" not in described.known
+    assert described.known["ours"] is True
+    assert set(described.unknown) == {"identity", "last_used", "user", "reach"}
+    assert PROVIDER.preserve(held, context()).unknown["user"]
+    assert set(aws.gate.calls) == {"sts:GetCallerIdentity"}, "who we are, and nothing of the key"
+    assert aws.gate.calls.count("sts:GetCallerIdentity") == 1
+
+
 def test_a_role_s_sessions_begun_before_are_denied(
     aws: RunningAws, context: Callable[..., VendorContext]
 ) -> None:
