@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from remediate.clock import rfc3339
+from remediate.http import Patience
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.plugins.provider import Held
@@ -76,7 +77,7 @@ def end_sessions(held: Held, aws: Aws, vendor: VendorContext) -> Outcome:
         step = steps.foreign(credential, mine)
         summary = f"Did not touch temporary key {key_id}"
         return Outcome(Status.MANUAL, summary, step.why, manual=step)
-    issuer, why = _issuer(aws, key_id)
+    issuer, why = _issuer(aws, key_id, vendor)
     if issuer is None:
         return _by_hand(held, why)
     if issuer.kind == "root":
@@ -110,16 +111,17 @@ def _by_hand(held: Held, why: str, issuer: Issuer | None = None) -> Outcome:
     return Outcome(Status.MANUAL, f"{key_id} is no long-term key", why, manual=step)
 
 
-def _issuer(aws: Aws, key_id: str) -> tuple[Issuer | None, str]:
+def _issuer(aws: Aws, key_id: str, vendor: VendorContext) -> tuple[Issuer | None, str]:
     """Whose session it is, by the newest event that it signed; else why that can't be told.
 
     The caller's Region and the one of IAM's events first, then every other enabled one: one call each.
     """
     unread: dict[str, str] = {}
+    patience = Patience.of(vendor)
 
     def ask(region: str) -> Issuer | None:
         try:
-            return _issuer_in(aws, key_id, region)
+            return _issuer_in(aws, key_id, region, vendor, patience)
         except AwsError as error:
             unread[region] = error.reason
             return None
@@ -141,10 +143,12 @@ def _issuer(aws: Aws, key_id: str) -> tuple[Issuer | None, str]:
     return None, f"{why}, so that nobody can tell whose session it is"
 
 
-def _issuer_in(aws: Aws, key_id: str, region: str) -> Issuer | None:
+def _issuer_in(
+    aws: Aws, key_id: str, region: str, vendor: VendorContext, patience: Patience
+) -> Issuer | None:
     """The issuer in the newest event of one Region that tells it. Raises `AwsError`."""
     attribute = {"AttributeKey": "AccessKeyId", "AttributeValue": key_id}
-    answer = aws.call("cloudtrail", "LookupEvents", region=region, LookupAttributes=[attribute])
+    answer = trail.lookup(aws, region, vendor, patience, LookupAttributes=[attribute])
     rows = answer.get("Events")
     if not isinstance(rows, list):
         raise malformed(trail.LOOKUP)

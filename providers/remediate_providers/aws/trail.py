@@ -33,6 +33,8 @@ PACE = 0.55
 MOST_PAGES = 40
 """Pages read for one Region: 2,000 events, 22 seconds."""
 REGIONS_AT_A_TIME = 8
+TIME_UP = "TimeUp"
+"""The code of an error of ours: not asked, for the time was over."""
 
 # Enabled in every account (https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html):
 # where the account's own list can't be read.
@@ -166,24 +168,21 @@ def _region(
     patience = Patience.of(vendor)
     events: list[Event] = []
     token: str | None = None
-    turn = _turn(vendor, region)
     for page in range(MOST_PAGES):
-        with turn.lock:
-            if not patience.wait(turn.due()):
+        try:
+            answer = lookup(
+                aws,
+                region,
+                vendor,
+                patience,
+                LookupAttributes=[{"AttributeKey": of[0], "AttributeValue": of[1]}],
+                StartTime=start,
+                NextToken=token,
+            )
+        except AwsError as error:
+            if error.code == TIME_UP:
                 return events, f"read up to {events[-1].at if events else 'nothing'}: time was up"
-            try:
-                answer = aws.call(
-                    "cloudtrail",
-                    "LookupEvents",
-                    region=region,
-                    LookupAttributes=[{"AttributeKey": of[0], "AttributeValue": of[1]}],
-                    StartTime=start,
-                    NextToken=token,
-                )
-            except AwsError as error:
-                return events, error.reason
-            finally:
-                turn.asked = monotonic()
+            return events, error.reason
         rows = answer.get("Events")
         session = f"-{of[1]}" if of[1].startswith("ASIA") else ""
         vendor.keep(f"{LOOKUP}{session}-{region}-{page}", {"Events": rows})
@@ -194,6 +193,22 @@ def _region(
         if not token:
             return events, ""
     return events, f"only the newest {len(events)} were read, back to {events[-1].at}"
+
+
+def lookup(
+    aws: Aws, region: str, vendor: VendorContext, patience: Patience, **given: Any
+) -> dict[str, Any]:
+    """One call of CloudTrail's in *region*, when it is its turn. Raises `AwsError`, with `TIME_UP` as its code."""
+    turn = _turn(vendor, region)
+    with turn.lock:
+        if not patience.wait(turn.due()):
+            raise AwsError(
+                LOOKUP, "time was up", status=Status.UNREACHABLE, code=TIME_UP, sent=False
+            )
+        try:
+            return aws.call("cloudtrail", "LookupEvents", region=region, **given)
+        finally:
+            turn.asked = monotonic()
 
 
 class _Turn:

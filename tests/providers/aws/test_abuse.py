@@ -146,6 +146,24 @@ def test_what_a_session_did_under_its_own_key_id_is_followed(
     assert aws.gate.calls.count("cloudtrail:LookupEvents") == len(REGIONS), "begun before the leak"
 
 
+@pytest.mark.parametrize("fault", ["denied", "malformed"])
+def test_a_session_that_can_not_be_read_is_not_one_that_did_nothing(
+    aws: RunningAws, context: Context, fault: str
+) -> None:
+    held = hold(aws.user(f"careless-{fault}", allow("iam:*")))
+    session = session_by_thief(aws, held)
+    by_thief(aws, session, "create_user", UserName=f"hidden-{fault}")
+    mine = session.values["id"].reveal_text()
+    aws.gate.faults["cloudtrail:LookupEvents"] = [""] * len(REGIONS) + [fault] * 20
+    try:
+        facts = aws_provider.triage(held, HOUR_AGO, context())
+    finally:
+        aws.gate.faults.clear()
+    assert facts.known["footholds"] == []
+    for region in REGIONS:
+        assert facts.unknown[f"events in {region} (session {mine})"]
+
+
 def test_sessions_that_are_not_followed_are_named(
     aws: RunningAws, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:

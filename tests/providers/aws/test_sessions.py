@@ -231,3 +231,21 @@ def test_another_account_s_is_left_alone(
     outcome = PROVIDER.revoke([Held(one.credential, {"id": value})], context())[one.credential.id]
     assert outcome.status is Status.MANUAL
     assert "111122223333" in repr(outcome)
+
+
+def test_many_at_once_keep_to_cloudtrails_rate(
+    aws: RunningAws, context: Callable[..., VendorContext]
+) -> None:
+    """Two calls a second in a Region are all there is: none is sent to be turned away."""
+    batch = [temporary(aws) for _ in range(5)]
+    for held in batch:
+        signed(aws, held, of_role(aws, role(aws)))
+    aws.gate.history._lookups.clear()
+    aws.gate.history.throttle = True
+    aws.gate.calls.clear()
+    try:
+        outcomes = PROVIDER.revoke(batch, context(longest=1.0))
+    finally:
+        aws.gate.history.throttle = False
+    assert {outcome.status for outcome in outcomes.values()} == {Status.DONE}
+    assert aws.gate.calls.count("cloudtrail:LookupEvents") == len(batch)
