@@ -135,7 +135,7 @@ class BedrockProvider:
         return _ending(new if value is None else _held(new, value), vendor).look()
 
     def holders(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Facts]:
-        """Functions and containers with one in their environment."""
+        """Functions, containers, jobs, builds and machines that hold one."""
         from remediate_providers.aws import holders
 
         return holders.holders(batch, vendor)

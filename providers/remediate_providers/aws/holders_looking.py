@@ -20,7 +20,8 @@ SHORTEST = 8
 MOST_PAGES = 200
 """Pages of one list: 10,000 versions of functions, 20,000 job definitions, 200,000 instances."""
 _SCHEMES = ("aws-secrets-manager:", "aws-ssm:")
-_PLACES = ("valueFrom", "credentialsParameter")
+_PLACES = ("valueFrom", "credentialsParameter", "credential")
+"""Fields that name a secret or a parameter: of variables, of a registry at ECS and Batch, and at CodeBuild."""
 _REFERENCES = ("PARAMETER_STORE", "SECRETS_MANAGER")
 """Types of CodeBuild's variables whose value names where it is read from."""
 _RANDOM = re.compile(r"-[A-Za-z0-9]{6}")

@@ -17,8 +17,8 @@ from typing import Any
 from remediate_providers.aws.failures import AwsError, malformed
 from remediate_providers.aws.holders_looking import Looking, Use, chunks, mapping, unread
 
-MOST_INSTANCES = 1000
-"""Instances of one Region whose user data is read: a hundred seconds."""
+MOST_INSTANCES = 500
+"""Instances of one Region whose user data is read: fifty seconds, for the successor waits for it."""
 RATE = 10
 """Calls a second. EC2 gives an account 100 at once and then 20 a second, for each call in each Region:
 https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html. Half is left to whoever works there."""

@@ -139,7 +139,7 @@ class AwsServiceProvider:
         return _ending(Held(credential, new.values), replace(vendor, known={})).look()
 
     def holders(self, batch: Sequence[Held], vendor: VendorContext) -> Mapping[str, Facts]:
-        """Functions and containers with one in their environment."""
+        """Functions, containers, jobs, builds and machines that hold one."""
         from remediate_providers.aws import holders
 
         return holders.holders(batch, vendor)

@@ -265,6 +265,8 @@ def test_a_place_is_the_same_by_whichever_of_its_names(
     vendor = context(settings={"stores": [f"aws-ssm:{store}#K", "dotenv:.env#K"]})
     looking = holders_looking.Looking(None, "eu-west-1", [leaked], vendor)  # type: ignore[arg-type]
     assert looking.reads(place) is same
+    registry = {"registryCredential": {"credential": place}}
+    assert bool(list(looking.ways(registry))) is same
 
 
 def planted(aws: RunningAws, old: Mapping[str, str]) -> dict[str, str]:
