@@ -22,6 +22,7 @@ from remediate_providers.gitlab.tokens import ACCESS
 from remediate_providers.rest import number_of, objects, segment, text_of, texts_of
 
 PAGE = 100
+_READING = "the Maintainer role there (for audit events Owner), and the scope read_api or api"
 MAX_PAGES = 10
 
 SUSPICIOUS = {
@@ -147,7 +148,7 @@ def _listed(
             return found, api.refusal(error)
         data = answer.json()
         if answer.status != 200 or not isinstance(data, list):
-            return found, api.refusal(answer)
+            return found, api.refusal(answer, _READING)
         api.vendor.keep(f"GET {path} page {page}", answer.body)
         found += objects(data)
         if len(data) < PAGE:

@@ -102,6 +102,10 @@ class Creating:
         kind = "personal_access_tokens" if self._home == "users" else "access_tokens"
         return f"/{self._home}/{segment(self._id)}/{kind}"
 
+    @property
+    def _needed(self) -> str:
+        return "an administrator's token" if self._home == "users" else _MAKER
+
     def make(self, name: str) -> Made:
         """Create one with the scopes, the role and the lifetime of the old one."""
         scopes = texts_of(self._known, "scopes")
@@ -114,9 +118,8 @@ class Creating:
         level = number_of(self._known, "access_level")
         if level is not None:
             wanted["access_level"] = level
-        needed = "an administrator's token" if self._home == "users" else _MAKER
         answer = self._api.effect(
-            "POST", self._path, self._own, good=(201,), needed=needed, json=wanted
+            "POST", self._path, self._own, good=(201,), needed=self._needed, json=wanted
         )
         data = mapping(answer)
         value, id_ = text_of(data, "token"), number_of(data, "id")
@@ -141,6 +144,7 @@ class Creating:
             path,
             self._own,
             good=(200,),
+            needed=self._needed,
             query={**query, "state": "active", "search": beginning, "per_page": "100"},
         )
         data = answer.json()
@@ -158,7 +162,9 @@ class Creating:
         """Revoke one by its id."""
         base = "/personal_access_tokens" if self._home == "users" else self._path
         path = f"{base}/{segment(id)}"
-        answer = self._api.effect("DELETE", path, self._own, good=(204, 404), repeat=True)
+        answer = self._api.effect(
+            "DELETE", path, self._own, good=(204, 404), repeat=True, needed=self._needed
+        )
         return self._api.seen(f"DELETE {path}", str(answer.status))
 
     def stray(self, name: str) -> ManualStep:

@@ -21,6 +21,7 @@ from remediate_providers.gitlab.server import HOW, Api
 from remediate_providers.gitlab.tokens import ACCESS, RUNNER, token_of
 from remediate_providers.rest import NO_VALUE, NOT_USED, TroubleError, number_of
 
+_ADMIN = "an administrator's token, of the scope api"
 RESET = "/runners/reset_authentication_token"
 
 
@@ -59,7 +60,11 @@ class Ending:
             if by_itself.accepted or by_itself.status is Status.UNREACHABLE:
                 return by_itself
             by_id = self._by_id()
-            return by_id if by_id is not None and by_id.accepted else by_itself
+            if by_id is None or by_id.accepted:
+                return by_id or by_itself
+            return replace(
+                by_itself, reason=f"{by_itself.reason}; and with your own: {by_id.reason}"
+            )
         if self._last.revocable:
             return self._as_admin(self._token)
         used = NOT_USED if self._kind in (ACCESS, RUNNER) else self._last.check.reason
@@ -94,7 +99,10 @@ class Ending:
     ) -> Asked:
         """One request. Ending what is dead is refused and harmless, so it may be repeated."""
         try:
-            answer = self._api.effect(method, path, token, good=good, repeat=True, json=json)
+            needed = _ADMIN if token is not None and token == self._api.own else ""
+            answer = self._api.effect(
+                method, path, token, good=good, repeat=True, needed=needed, json=json
+            )
         except TroubleError as error:
             return Asked(error.lost, error.status, str(error))
         seen = self._api.seen(f"{method} {path}", str(answer.status))

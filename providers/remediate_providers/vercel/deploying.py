@@ -57,6 +57,9 @@ def see_to_it(
     )
 
 
+_NEEDED = "a role that may deploy the project (Developer or above)"
+
+
 def _newest(api: Api, own: Secret, project: str) -> Mapping[str, Any] | None:
     """Production's newest deployment that has not failed; None for none. Raises `TroubleError`."""
     query = {"app": project, "target": "production", "limit": "20", **api.team}
@@ -68,7 +71,7 @@ def _newest(api: Api, own: Secret, project: str) -> Mapping[str, Any] | None:
         raise TroubleError(api.refusal(error), Status.UNREACHABLE) from None
     listed = mapping(answer).get("deployments")
     if answer.status != 200 or not isinstance(listed, list):
-        raise api.trouble(answer)
+        raise api.trouble(answer, _NEEDED)
     found = [one for one in objects(listed) if text_of(one, "state") in _COMING]
     return max(found, key=_created, default=None)
 
@@ -82,7 +85,15 @@ def _start(api: Api, own: Secret, from_: Mapping[str, Any]) -> None:
     }
     query = {"forceNew": "1", **api.team}
     try:
-        api.effect("POST", START, own, good=(200, 201, 202), json=wanted, query=query)
+        api.effect(
+            "POST",
+            START,
+            own,
+            good=(200, 201, 202),
+            needed=_NEEDED,
+            json=wanted,
+            query=query,
+        )
     except TroubleError as error:
         if not error.lost:
             raise

@@ -18,6 +18,7 @@ from remediate_providers.vercel.server import HOW, PART, Api, look, moment
 
 USER = "/v2/user"
 EVENTS = "/v3/events"
+_READING = "a token of its owner's, or of the team's, that may read its activity"
 TOKENS = "/v6/user/tokens"
 PAGE = 100
 MAX_PAGES = 10
@@ -115,7 +116,9 @@ def investigate(_held: Held, since: str | None, vendor: VendorContext) -> Facts:
         return Facts(known, {**unknown, "events": api.refusal(error)})
     events = mapping(answer).get("events")
     if answer.status != 200 or not isinstance(events, list):
-        return Facts(known, {**unknown, "events": f"no evidence to be had: {api.refusal(answer)}"})
+        return Facts(
+            known, {**unknown, "events": f"no evidence to be had: {api.refusal(answer, _READING)}"}
+        )
     vendor.keep(f"GET {EVENTS}", answer.body)
     told = [_event(one) for one in objects(events) if one.get("userId") == user]
     if len(events) >= PAGE:

@@ -291,3 +291,22 @@ def test_a_crash_after_a_rotation_ends_what_it_made(gitlab, around, hold) -> Non
     before = PROVIDER.before_reissue(never, around(poor(gitlab)))
     untouched = PROVIDER.reconcile_reissue(never, before, around(poor(gitlab)))
     assert untouched.status is Status.UNCHANGED
+
+
+NO = Fault(403, b'{"message": "403 Forbidden"}')
+
+
+def test_a_refusal_names_the_right_that_is_missing(gitlab, around, hold) -> None:
+    held = hold(gitlab.leak().value)
+    vendor = learned(gitlab, around, held)
+    gitlab.fail("GET", "*/audit_events", *[NO] * 3)
+    facts = PROVIDER.investigate(held, "2026-01-02T03:04:05Z", vendor)
+    assert "the Maintainer role there (for audit events Owner)" in facts.unknown["audit_events"]
+    gitlab.fail("DELETE", "*/personal_access_tokens/*", *[NO] * 3)
+    ended = PROVIDER.revoke([held], vendor)[held.id]
+    assert ended.status is Status.REFUSED
+    assert "needed is an administrator's token, of the scope api" in ended.reason
+    before = PROVIDER.before_reissue(held, vendor)
+    gitlab.fail("GET", "*/access_tokens", *[NO] * 3)
+    lost = PROVIDER.reconcile_reissue(held, before, vendor)
+    assert "needed is maintainer or owner there" in lost.reason

@@ -6,9 +6,12 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from remediate.plugins.outcome import Status
 from remediate.plugins.provider import Held
+from remediate.secret import Secret
 from remediate.testing.every_call import EveryCall
 from remediate.testing.faults import ProviderFaults, Scene, hold
+from remediate.testing.surroundings import surroundings
 from remediate_providers.table.calls import Calls
 from remediate_providers.table.local import LocalTable, RunningTable
 from remediate_providers.table.provider import TableProvider
@@ -90,3 +93,20 @@ class TestEveryCall(EveryCall):
     walked_elsewhere = {  # noqa: RUF012
         "renew.py: make: reconcile(calls, renew)": "the walk of reconcile_reissue itself",
     }
+
+
+def test_one_of_a_list_that_goes_on_is_not_ended_by_its_look() -> None:
+    """Four letters at the end are all that is shown: the next page may have a double."""
+    kind = "contentful-token"
+    with contextlib.closing(LocalTable(lag=0.0).start()) as running:
+        value = sample(BY_KIND[kind])
+        held = hold(TableProvider(), {"value": value})
+        running.issue(kind, value)
+        for number in range(99):
+            running.issue(kind, Secret(f"CFPAT-{number:043}"))
+        vendor = surroundings(running.environment(), longest=0.01)
+        known = TableProvider().describe(held, vendor).known
+        vendor = surroundings(running.environment(), longest=0.01, known=known)
+        outcome = TableProvider().revoke([held], vendor)[held.id]
+        assert outcome.status is Status.MANUAL and "there may be more" in outcome.reason
+        assert not any(one.dead for one in running.issued)

@@ -16,6 +16,7 @@ from remediate.testing.faults import ProviderFaults, StoreFaults, hold
 from remediate.testing.providers import ProviderContract, well_told
 from remediate.testing.stores import StoreContract
 from remediate.testing.surroundings import found, nowhere, surroundings
+from remediate_providers.loopback import Fault
 from remediate_providers.vercel.environment import EnvironmentStore
 from remediate_providers.vercel.local import PROJECT, LocalVercel, RunningVercel, make_value, now
 from remediate_providers.vercel.provider import VercelProvider
@@ -236,3 +237,11 @@ def test_a_project_that_is_not_there_is_told(vercel, around) -> None:
     outcome = STORE.put(target(project="other"), NEW, around())
     assert outcome.status is Status.REFUSED
     assert "VERCEL_TEAM_ID" in outcome.reason
+
+
+def test_a_deployment_that_is_refused_names_the_right_that_is_missing(vercel, around) -> None:
+    there(vercel, ["production"])
+    vercel.fail("POST", "/v13/deployments", *[Fault(403, b'{"error": {"code": "forbidden"}}')] * 3)
+    outcome = STORE.put(target("production"), NEW, around())
+    assert outcome.status is Status.MANUAL
+    assert "a role that may deploy the project" in outcome.reason
