@@ -35,7 +35,10 @@ class ExitStatus(IntEnum):
 #: What each code means, and what to do then: for the docs and the man page.
 MEANINGS: dict[ExitStatus, tuple[str, str]] = {
     ExitStatus.DONE: (
-        "All that was asked is done, and nothing was found in the scopes asked for.",
+        (
+            "All that was asked is done, and nothing was found in the scopes asked for; or what was left out, or could "
+            "not be read, was so on the caller's word (status `partial`)."
+        ),
         "Nothing.",
     ),
     ExitStatus.BUG: (
@@ -58,7 +61,10 @@ MEANINGS: dict[ExitStatus, tuple[str, str]] = {
     ),
     ExitStatus.REMNANTS: (
         "Remnants were found, or part of the repository could not be read.",
-        "The record names each one and why.",
+        (
+            "The record names each one and why. Where nothing was found and something could not be read, a manual step "
+            "says how to look into it: `remediate resume --done STEP`."
+        ),
     ),
     ExitStatus.VENDOR: (
         "A vendor refused, or could not be reached, for something that was wanted.",

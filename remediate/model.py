@@ -135,7 +135,7 @@ class ManualStep:
     """An effect of the pipeline that was wanted and that a person has to do."""
 
     id: str
-    """What ``resume --value`` names: ``replace-github-1a2b3c4d``. Unique in an incident."""
+    """What ``resume --value`` and ``resume --done`` name: ``replace-github-1a2b3c4d``. Unique in an incident."""
     title: str
     """One line, an order: "Create a new personal access token"."""
     why: str
@@ -150,3 +150,5 @@ class ManualStep:
     """Whether the step yields a new secret value, to be handed in by `resume --value`."""
     owner: str | None = None
     """Who can do it, where it is not the one at the keyboard."""
+    on_word: bool = False
+    """Whether nobody but a person can tell that it is done: then `resume --done` takes their word for it."""

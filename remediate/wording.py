@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 
 def count(number: int, word: str, words: str = "") -> str:
     """``1 credential``, ``2 credentials``; *words* where more of them are not just an s longer.
@@ -27,3 +30,24 @@ def rewriting(commits: int, total: int, files: int) -> str:
         f"{share(commits, total, 'commit', 'gets', 'get')} a new id, "
         f"{count(files, 'file')} a new content"
     )
+
+
+def vouching(number: int, people: Iterable[str]) -> str:
+    """What is said of a search that found nothing and could not read *number* things, for which *people* vouch."""
+    names = sorted(set(people))
+    return (
+        f"nothing found; {count(number, 'thing')} could not be read, {' and '.join(names)} "
+        f"{bent(len(names), 'vouches', 'vouch')} for {bent(number, 'it', 'them')}"
+    )
+
+
+_NAME = re.compile(r"\S+[.:/_]\S")
+"""A first word that is a name: ``api.github.com:``, ``iam:ListUsers``, ``max_tries``."""
+
+
+def sentence(reason: str) -> str:
+    """*reason* as a sentence of its own: "It was refused." What begins with a name of a host, an address or a
+    setting keeps it as it is.
+    """
+    first = reason[:1] if _NAME.match(reason) else reason[:1].upper()
+    return first + reason[1:] + ("" if reason.endswith((".", "?")) else ".")

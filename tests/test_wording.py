@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.wording import bent, count, rewriting, share
+from remediate.wording import bent, count, rewriting, sentence, share
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -76,3 +76,10 @@ def test_nothing_is_counted_with_a_word_that_never_bends() -> None:
         if many.match(after) and not re.fullmatch(r"[A-Z_0-9 *.]+", what)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_reason_is_a_sentence_and_a_name_stays_as_it_is() -> None:
+    assert sentence("the token was refused") == "The token was refused."
+    assert sentence("it said: is that so?") == "It said: is that so?"
+    for name in ("api.github.com: nobody answered", "iam:ListUsers was denied", "max_age is over"):
+        assert sentence(name) == f"{name}."

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from remediate.incident.run import Run
     from remediate.plugins.context import Asks
     from remediate.secret import Secret
-
-_STEP = re.compile(r"[a-z]+(-[a-z0-9]+)+")
-"""What the id of a step looks like; a secret seldom does."""
 
 
 @dataclass(frozen=True)
@@ -163,14 +159,18 @@ def go_on(
     *,
     values: Mapping[str, Secret] | None = None,
     approval: Handed | None = None,
+    done: Sequence[str] = (),
 ) -> Result:
     """The pipeline over an incident that was left, from where it stopped.
 
-    *values*: what a person brought, by the manual step that asks for it. *approval*: a second person's.
-    Raises `NoSuchIncidentError` for a step that is not waited for, `UsageError` for an approval that is not.
+    *values*: what a person brought, by the manual step that asks for it. *approval*: a second person's. *done*: the
+    steps that the caller says are done, where nobody else can see it.
+    Raises `NoSuchIncidentError` for a step that is not waited for, `UsageError` for an approval that is not, and for
+    a step that takes no word.
     """
     from remediate.incident.approval import waiting
     from remediate.incident.opening import again
+    from remediate.incident.word import STEP, take
 
     with again(here, known, around, taken) as run:
         for step, value in (values or {}).items():
@@ -178,12 +178,13 @@ def go_on(
             if step not in steps:
                 # Not by its name: some give the value itself there.
                 run.refuse("take in a value", "no step of the name that was given waits for one")
-                named = repr(step) if _STEP.fullmatch(step) else "that"
+                named = repr(step) if STEP.fullmatch(step) else "that"
                 raise NoSuchIncidentError(
                     f"{run.state.id} waits for no value named {named}.",
                     hint=f"It waits for: {', '.join(steps) or 'none'}.",
                 )
             run.handed[step] = value
+        take(run, done)
         if approval is not None:
             if not waiting(run.state):
                 raise UsageError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from remediate.history.model import Needle, Place, Progress, Rehearsal, no_progress
 from remediate.incident.intake import Intake
 from remediate.passing import passing_folder
+from remediate.stages.verdicts import unreadable_data
 
 if TYPE_CHECKING:
     from remediate.history.repo import Repo
@@ -47,7 +48,10 @@ class Preview:
 
         made = self.rehearsal
         if made is None:
-            return {**_empty(), "unreadable": [asdict(thing) for thing in self.taken.unread]}
+            return {
+                **_empty(),
+                "unreadable": [unreadable_data(thing) for thing in self.taken.unread],
+            }
         provider = {f: c.provider for c in self.taken.credentials for f in c.parts.values()}
         return {
             "secrets": [
@@ -64,7 +68,9 @@ class Preview:
             "blobs": made.blobs,
             "lost": [asdict(lost) for lost in made.lost],
             "remnants": [remnant_data(remnant) for remnant in made.remnants],
-            "unreadable": [asdict(thing) for thing in (*made.unreadable, *self.taken.unread)],
+            "unreadable": [
+                unreadable_data(thing) for thing in (*made.unreadable, *self.taken.unread)
+            ],
             "searched": asdict(made.searched),
             "messages": list(made.messages),
         }

@@ -116,11 +116,13 @@ class Repository:
         report: Report | None = None,
         values: Mapping[str, Secret] | None = None,
         approval: str | os.PathLike[str] | None = None,
+        done: Sequence[str] = (),
     ) -> Running:
         """An incident gone on with where it stopped: *incident*, else the one that is open here.
 
         *report*: once more, where its values were in memory alone. *values*: what a person brought, by the
-        id of the manual step that asks for it. *approval*: a second person's. Options that were not given are those
+        id of the manual step that asks for it. *approval*: a second person's. *done*: the ids of steps that a person
+        says are done, of those that nobody else can see done (`ManualStep.on_word`); their name is journalled. Options that were not given are those
         that it was begun with.
         """
         from remediate.history.repo import open_repo
@@ -138,7 +140,13 @@ class Repository:
 
         def work(tell: Listener) -> Result:
             return assembling.go_on(
-                here, known, _with(around, tell), taken, values=values, approval=handed
+                here,
+                known,
+                _with(around, tell),
+                taken,
+                values=values,
+                approval=handed,
+                done=done,
             )
 
         return Running(work)

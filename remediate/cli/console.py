@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -147,7 +148,8 @@ class Console:
         self._print(line, "")
 
     def paragraph(self, text: str, *, indent: str = "", hang: str = "", style: str = "") -> None:
-        """Sentences for people, broken between words where the terminal is narrow; addresses stay whole.
+        """Sentences for people, broken between words where the terminal is narrow; addresses and commands
+        stay whole, to be copied.
 
         *hang*: what lines but the first are set in by, beyond *indent*.
         """
@@ -199,7 +201,22 @@ class Console:
                 sys.stderr.write(f"  {_set_in(error.hint)}\n")
 
 
+_COMMAND = re.compile(
+    r"`[^`]+`|(?:^|(?<=: )|(?<=\d\. ))(?:(?:git|remediate|gh|aws|gcloud|az|kubectl|vault|psql|ssh-keygen) "
+    r"(?:(?![.,;] |\)).)+|\(umask [^)]*\))"
+)
+"""A command in a sentence: in backticks, or behind a colon up to the end or the next pause."""
+_TIED = "\0"
+"""Stands for a blank that no line is broken at. `harmless` leaves none."""
+
+
 def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+    tied = _COMMAND.sub(lambda found: found[0].replace(" ", _TIED), text)
+    lines = _broken(tied, width, first, others)
+    return [line.replace(_TIED, " ") for line in lines]
+
+
+def _broken(text: str, width: int, first: str, others: str) -> list[str]:
     return textwrap.wrap(
         text,
         width=max(20, width),

@@ -98,6 +98,8 @@ def _open_here(console: Console, repo: Repo, here: Installation) -> Known | None
         console.say(f"{state.id} is open for this repository.", style="bold")
         for wait in [wait for wait in waits(state) if wait.on != "resume"][:5]:
             console.paragraph(f"It waits for: {wait.what}", indent="  ", hang="  ")
+            if wait.on_word:
+                console.paragraph(f"When you have: {wait.next}", indent="    ", hang="  ")
         console.paragraph(GuideStream(console, _detected(state), state).danger(), indent="  ")
         if Guided(console).confirm(
             f"Go on with {state.id}?",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from remediate.incident.rows import Action, Topic
 from remediate.incident.state import State
 from remediate.model import Credential
 from remediate.stages.interface import DONE
@@ -11,7 +12,7 @@ ONE_KEY = (
     "the key still works",
     "applications lack the new key",
     "its value is in this clone's history",
-    "its value is on the remote",
+    "its value may be on the remote",
 )
 """Of one key of a vendor's that we know, before anything is done: in the order to think of it."""
 
@@ -29,8 +30,17 @@ def dangers(state: State | None) -> list[str]:
     if not _done(state, "clean"):
         found.append(f"{values} in this clone's history")
     if state.opened.get("remote") and not _done(state, "publish"):
-        found.append(f"{values} on the remote")
+        may = values.replace(" is", " may be").replace(" are", " may be")
+        found.append(f"{values if _seen_out(state) else may} on the remote")
     return found
+
+
+def _seen_out(state: State) -> bool:
+    """Whether anybody has looked: this clone pushed it there, or there is something there to be replaced."""
+    exposure = state.facts.get((None, Topic.EXPOSURE))
+    if exposure is not None and exposure.known.get("first_out"):
+        return True
+    return any(effect.action == Action.PUSH for effect in state.effects.values())
 
 
 def _working(state: State, leaked: list[Credential]) -> list[str]:

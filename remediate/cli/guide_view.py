@@ -10,8 +10,9 @@ from remediate.cli.console import Console
 from remediate.cli.guide_danger import dangers
 from remediate.cli.progress import duration
 from remediate.cli.prompts import Guided
-from remediate.cli.stream import Stream
+from remediate.cli.stream import Stream, tell_step
 from remediate.clock import parse
+from remediate.model import ManualStep
 from remediate.stages.interface import stages
 from remediate.wording import count, rewriting
 
@@ -33,6 +34,7 @@ class GuideStream(Stream):
         self._stage_now = ""
         self._told_at = 0
         self._command_told = True
+        self._by_hand: list[ManualStep] = []
         console.lead = self._lead
 
     def follow(self, state: State, asks: object) -> None:
@@ -96,9 +98,19 @@ class GuideStream(Stream):
             self._head()
             return
         super()._stage(data)
+        for step in self._by_hand:
+            self._console.say()
+            tell_step(self._console, step)
+        self._by_hand = []
         if data["status"] != "skipped" and not self._command_told:
             self._console.say(f"  In a script: {self._script('--yes')}", style="dim")
         self._stage_now = ""
+
+    def _manual(self, data: Mapping[str, Any]) -> None:
+        """How a person kills a key that still works: told now, not with what can wait until the end."""
+        if self._stage_now == "contain":
+            step = ManualStep(**{**data, "instructions": tuple(data["instructions"])})
+            self._by_hand.append(step)
 
     def _preview(self, data: Mapping[str, Any]) -> None:
         self._console.say(

@@ -15,6 +15,7 @@ from remediate.cli import options as o
 from remediate.cli.console import Console
 from remediate.cli.rerun_view import tell_reruns
 from remediate.cli.session import find, installation
+from remediate.cli.stream import when_done
 from remediate.clock import parse
 from remediate.errors import UsageError
 from remediate.incident.reruns import reruns
@@ -55,7 +56,9 @@ def list_(
         for wait in data["waits"]:
             since = f", since {ago(wait['since'], now)}" if wait["since"] else ""
             console.say(f"  waits for {_ON[wait['on']]}{since}: {wait['what']}")
-        if data["waits"]:
+            if wait["on_word"]:
+                console.say(f"    When you have: {wait['next']}")
+        if data["waits"] and not data["waits"][0]["on_word"]:
             console.say(f"    Next: {data['waits'][0]['next']}")
     here.require_whole()
 
@@ -129,6 +132,10 @@ def show(
         console.say(f"  Yours to do: {step.title} ({step.id})")
         if step.url:
             console.say(f"    {step.url}")
+        if step.on_word:
+            for instruction in step.instructions:
+                console.paragraph(f"- {instruction}", indent="    ", hang="  ")
+            console.say(f"    {when_done(step)}")
     tell_reruns(console, reruns(state))
     for text in state.advice:
         console.say(f"  Tip: {text}")

@@ -29,6 +29,13 @@ def resume(
         str | None,
         typer.Option(metavar="STEP", help="Read that manual step's new value from standard input."),
     ] = None,
+    done: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STEP",
+            help="Your word that a step is done that only you can see.",
+        ),
+    ] = None,
     approval: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A second person's approval: their REQUEST.sig."),
@@ -50,7 +57,7 @@ def resume(
 ) -> None:
     """Go on with an incident where it stopped.
 
-    Nothing that is done is done again; what was under way when it stopped is first looked into.
+    Nothing that is done is done again; what was under way is first looked into.
 
     Example: remediate resume --value replace-github-1a2b3c4d < new-token
     """
@@ -83,7 +90,9 @@ def resume(
         taken = intake(report, where, here) if report is not None else None
         handed = _read_value(value) if value is not None else None
     values = {value: handed} if value is not None and handed is not None else {}
-    result = go_on(here, known, around, taken, values=values, approval=handed_approval)
+    result = go_on(
+        here, known, around, taken, values=values, approval=handed_approval, done=done or ()
+    )
     stream.finished(result, result.incident or "", result.record)
     raise typer.Exit(int(result.exit))
 

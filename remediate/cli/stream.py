@@ -12,6 +12,8 @@ from remediate.cli.rerun_view import tell_reruns
 from remediate.errors import Error, ExitStatus, OutputError
 from remediate.incident.conclusion import Conclusion
 from remediate.incident.events import Event
+from remediate.model import ManualStep
+from remediate.wording import count
 
 
 class Ended:
@@ -72,25 +74,27 @@ class Stream:
             return
         say = self._console.say
         say()
-        say(_VERDICTS[conclusion.status].format(incident=incident), style="bold")
+        partly = conclusion.status == "partial" and conclusion.on_word
+        said = _ON_WORD if partly else _VERDICTS[conclusion.status]
+        self._console.paragraph(said, style="bold")
         for step in conclusion.manual:
             say()
-            say(f"  Yours to do: {step.title}   [{step.id}]")
-            say(f"    Why: {step.why}")
-            if step.url:
-                say(f"    Where: {step.url}")
-            for number, instruction in enumerate(step.instructions, 1):
-                say(f"    {number}. {instruction}")
-            if step.check:
-                say(f"    Afterwards: {step.check}")
-            if step.takes_value:
-                say(f"    Then hand in the new value: remediate resume --value {step.id}")
+            tell_step(self._console, step)
         tell_reruns(self._console, conclusion.reruns)
         if record is not None:
             say()
             say(f"Record: {record.with_suffix('.md')}")
         if conclusion.exit is not ExitStatus.DONE:
             say(f"Go on: remediate resume {incident}")
+
+    def _unread(self, data: Mapping[str, Any]) -> None:
+        """What a search could not read, and why: an unrelated archive can be what all waits for."""
+        named = data.get("unread", ())
+        for thing in named:
+            self._console.marked(9, "??", f"{thing['what']}: {thing['reason']}")
+        more = int(data.get("unreadable", 0)) - len(named)
+        if more > 0:
+            self._console.say(f"             and {more} more, which the record names")
 
     def _incident(self, data: Mapping[str, Any]) -> None:
         how = "resumed" if data.get("resumed") else "opened"
@@ -121,8 +125,14 @@ class Stream:
         self._console.progress(data["step"], data["done"], data["total"])
 
     def _verified(self, data: Mapping[str, Any]) -> None:
-        word = "nothing left" if data["clean"] else "NOT clean"
+        word, dark = "nothing left", int(data.get("unreadable", 0))
+        if not data["clean"]:
+            left = count(data["remnants"], "remnant") if data["remnants"] else "nothing found"
+            word = f"NOT clean: {left}" + (
+                f", {count(dark, 'thing')} could not be read" if dark else ""
+            )
         self._marked(5, "ok" if data["clean"] else "NO", f"verified {data['when']}: {word}")
+        self._unread(data)
 
     def _advice(self, data: Mapping[str, Any]) -> None:
         if self._console.verbose:
@@ -139,6 +149,30 @@ class Stream:
             self._console.say(f"      {error['hint']}")
 
 
+def tell_step(console: Console, step: ManualStep) -> None:
+    """A manual step, for a person: prose in lines of the terminal's width, commands and addresses whole."""
+    inner, hang = "    ", "  "
+    console.paragraph(f"Yours to do: {step.title}   [{step.id}]", indent="  ", hang=hang)
+    console.paragraph(f"Why: {step.why}", indent=inner, hang=hang)
+    if step.url:
+        console.paragraph(f"Where: {step.url}", indent=inner, hang=hang)
+    for number, instruction in enumerate(step.instructions, 1):
+        console.paragraph(f"{number}. {instruction}", indent=inner, hang="   ")
+    if step.check:
+        console.paragraph(f"Afterwards: {step.check}", indent=inner, hang=hang)
+    if step.takes_value:
+        order = f"remediate resume --value {step.id}"
+        console.paragraph(f"Then hand in the new value: {order}", indent=inner, hang=hang)
+    if step.on_word:
+        console.paragraph(when_done(step), indent=inner, hang=hang)
+
+
+def when_done(step: ManualStep) -> str:
+    """How a person says that *step*, which nobody else can see done, is done."""
+    return f"When you have: remediate resume --done {step.id}"
+
+
+_ON_WORD = "Done, as far as anybody but a person can see: the rest stands on a person's word, as the record says."
 _VERDICTS = {
     "clean": "Done: all that was asked for is done, and nothing was found where we looked.",
     "partial": "Done as far as your flags allow; the rest was left out on your word.",

@@ -60,6 +60,8 @@ class Unreadable:
     what: str
     """``object 1a2b…``, ``alternate /srv/x``, ``promisor pack``, ``app.zip in blob 3c4d…``."""
     reason: str
+    sha256: str | None = None
+    """Of a file's content as it was when the verifier could not look into it; None for all else."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ objects, reads them, walks folders and undoes encodings by itself (`remediate.hi
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -165,8 +166,8 @@ def _files(
             closed: list[str] = []
             found = reader.find(content, closed) | reader.find(os.fsencode(path))
             if closed:
-                shown = reader.shown(path)
-                seen.unreadable += (Unreadable(f"{where} {shown}", reason) for reason in closed)
+                what, digest = f"{where} {reader.shown(path)}", hashlib.sha256(content).hexdigest()
+                seen.unreadable += (Unreadable(what, reason, digest) for reason in closed)
             _note(found, where, path, reader, seen)
 
 

@@ -8,6 +8,7 @@ from remediate.errors import ExitStatus, worst
 from remediate.incident.reruns import NONE, Reruns, reruns
 from remediate.incident.rows import Action
 from remediate.incident.state import State
+from remediate.incident.word import accepted, rests_on_word
 from remediate.model import ManualStep
 from remediate.plugins.outcome import Status
 
@@ -32,13 +33,15 @@ class Conclusion:
     manual: tuple[ManualStep, ...]
     reruns: Reruns = NONE
     """Jobs to run again now that the new value is in place; they change no exit code."""
+    on_word: bool = False
+    """Whether part of it rests on a person's word."""
 
 
 def conclude(state: State, limits: list[str], *extra: ExitStatus) -> Conclusion:
     """The conclusion for *state*, with the exit codes of whatever stopped the run in *extra*.
 
     *limits* are the caller's own flags that left something out: with them, what would be ``clean`` is
-    ``partial``.
+    ``partial``. It is that, too, where something rests on a person's word: nobody else saw it.
     """
     codes = {*extra, *map(_stage_exit, state.stages.values())}
     for effect in state.effects.values():
@@ -55,13 +58,14 @@ def conclude(state: State, limits: list[str], *extra: ExitStatus) -> Conclusion:
                 codes.add(ExitStatus.BUG if fault else ExitStatus.VENDOR)
             case _:
                 pass
-    if any(verdict.get("clean") is not True for verdict in state.verified.values()):
+    if not all(accepted(state, verdict) for verdict in state.verified.values()):
         codes.add(ExitStatus.REMNANTS)
     exit_status = worst(codes)
     status = _WORDS.get(exit_status, "failed")
-    if status == "clean" and limits:
+    word = rests_on_word(state)
+    if status == "clean" and (limits or word):
         status = "partial"
-    return Conclusion(status, exit_status, tuple(state.manual_steps()), reruns(state))
+    return Conclusion(status, exit_status, tuple(state.manual_steps()), reruns(state), on_word=word)
 
 
 def _stage_exit(data: object) -> ExitStatus:

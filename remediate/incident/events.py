@@ -92,13 +92,17 @@ EVENTS: Mapping[str, Described] = {
             "clean": ("boolean", "Whether nothing was found and everything could be read."),
             "remnants": ("integer", "How many places still hold a secret."),
             "unreadable": ("integer", "How many could not be read; not with ``new-value``."),
+            "unread": (
+                "list",
+                "The first ten of those: ``what``, ``reason``; the record has all. Where there are any.",
+            ),
         },
-        frozenset({"unreadable"}),
+        frozenset({"unreadable", "unread"}),
     ),
     "manual": Described(
         "A person has to do something.",
         {
-            "id": ("string", "Its name for ``resume --value``."),
+            "id": ("string", "Its name for ``resume --value`` and ``resume --done``."),
             "title": ("string", "One line, an order."),
             "why": ("string", "Why remediate can't."),
             "url": ("string or null", "The exact page."),
@@ -106,6 +110,10 @@ EVENTS: Mapping[str, Described] = {
             "check": ("string", "What is looked at afterwards, to see that it was done."),
             "takes_value": ("boolean", "Whether it yields a new value to be handed in."),
             "owner": ("string or null", "Who can do it, where it is somebody else."),
+            "on_word": (
+                "boolean",
+                "Whether only a person can tell that it is done: ``resume --done`` takes their word.",
+            ),
         },
     ),
     "advice": Described(

@@ -7,9 +7,11 @@ crash can end one anywhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from remediate.model import Json
 
@@ -22,6 +24,11 @@ under a lower one is read, and gone on with in the rows below:
 """
 WITNESSED_SINCE = 2
 """The first schema under which a journal's head is kept in a second place too."""
+
+
+WORD = "word"
+"""Where in `Outcome.data` it stands whose word it was, and when: ``{by, at}``."""
+_OBJECT = re.compile(r"(.*: )?object [0-9a-f]{40,64}")
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,8 @@ class Kind(StrEnum):
     a credential's id, a ref or a path."""
     OUTCOME = "outcome"
     """``{status, summary, reason, evidence: [], data: {}, manual|null}``: a
-    `remediate.plugins.outcome.Outcome` as it is. A later one of the same key supersedes."""
+    `remediate.plugins.outcome.Outcome` as it is. A later one of the same key supersedes. ``data`` of one that is
+    done on a person's word holds ``word: {by, at}``; ``manual`` then had ``on_word``."""
     STAGE_STARTED = "stage-started"
     """``{}``."""
     STAGE_FINISHED = "stage-finished"
@@ -75,7 +83,7 @@ class Kind(StrEnum):
     places: [Place], searched: {}, unreadable: [{what, reason}]}``."""
     VERIFIED = "verified"
     """``{scope: {local, remote_refs, remote_by_id, copies}, clean, searched: {}, remnants: [],
-    unreadable: [], when}``. `when` is ``after-purge``, ``after-push`` or ``new-value``."""
+    unreadable: [{what, reason}], when}``, with ``sha256`` of what was read of a file there. `when` is ``after-purge``, ``after-push`` or ``new-value``."""
     CUSTODY = "custody"
     """``{fingerprint, purpose, action}``. `action` is ``put``, ``take`` or ``emptied``. Where several
     values are taken at once, ``fingerprint`` is empty and ``fingerprints: []`` names them."""
@@ -161,5 +169,36 @@ class Action(StrEnum):
     """What nothing reaches any more, dropped by the host."""
     APPROVE = "approve"
     """A second person's signature on a stage (the subject): waited for, then there."""
+    VOUCH = "vouch"
+    """A person's word for what could not be read in a search (the subject: its ``when``). ``data`` of the outcome:
+    ``things: [{what, reason, sha256}]``, and ``word: {by, at}`` once it is given."""
     NOTIFY = "notify"
     """The notification, to a host (the subject). Nothing of the incident hangs on it."""
+
+
+class Thing(NamedTuple):
+    """Something that could not be read, as exactly as it can be named."""
+
+    what: str
+    reason: str
+    sha256: str | None = None
+
+    @property
+    def nameable(self) -> bool:
+        """Whether what was looked at can be told from what will be there tomorrow: an object, a file's content."""
+        return self.sha256 is not None or _OBJECT.fullmatch(self.what) is not None
+
+    def data(self) -> dict[str, Json]:
+        """As a row has it."""
+        mark: dict[str, Json] = {"sha256": self.sha256} if self.sha256 else {}
+        return {"what": self.what, "reason": self.reason, **mark}
+
+
+def things(data: Mapping[str, Any], name: str) -> list[Thing]:
+    """The things in the list *name* of a row's data, or of an outcome's."""
+    found = data.get(name)
+    return [
+        Thing(str(item.get("what")), str(item.get("reason")), item.get("sha256"))
+        for item in (found if isinstance(found, list | tuple) else ())
+        if isinstance(item, Mapping)
+    ]

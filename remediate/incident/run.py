@@ -212,8 +212,11 @@ class Run:
 
     def leave(self, effect: Effect, summary: str, why: str) -> None:
         """Write down that *effect* is not wanted any more, whatever had come of it; nothing is done."""
-        ended = Outcome(Status.SKIPPED, summary, reason=why)
-        self._ended(effect.action, {effect.subject: (effect.key, ended)})
+        self.settle(effect, Outcome(Status.SKIPPED, summary, reason=why))
+
+    def settle(self, effect: Effect, outcome: Outcome) -> None:
+        """Write down what came of *effect* beside all stages: somebody else has done it, or wants it no more."""
+        self._ended(effect.action, {effect.subject: (effect.key, outcome)})
 
     def _do(
         self, action: str, do: Callable[[Sequence[str]], Mapping[str, Outcome]], todo: Sequence[str]
@@ -492,4 +495,5 @@ def _where(error: BaseException) -> str:
 
 def _manual(outcome: Outcome) -> dict[str, Json]:
     data = write_outcome(outcome)["manual"]
-    return dict(data) if isinstance(data, Mapping) else {}
+    assert outcome.manual is not None and isinstance(data, Mapping)
+    return {**data, "on_word": outcome.manual.on_word}

@@ -52,7 +52,8 @@ def execute(run: Run) -> Conclusion:
     run.stage = None
     conclusion = conclude(run.state, run.options.limits(), *stopped)
     run.write(Kind.CONCLUDED, {"status": conclusion.status, "exit": int(conclusion.exit)})
-    if conclusion.status == "clean" and not _waits(run):
+    asked = conclusion.exit is ExitStatus.DONE and not run.options.limits()
+    if asked and not _waits(run):
         _close(run)
     return conclusion
 

@@ -157,6 +157,8 @@ class State:
 def write_outcome(outcome: Outcome) -> dict[str, Json]:
     """An outcome as a row's data."""
     manual = outcome.manual
+    # Only where it is so: a remediate that knows no such steps reads all others.
+    on_word: dict[str, Json] = {"on_word": True} if manual is not None and manual.on_word else {}
     return {
         "status": str(outcome.status),
         "summary": outcome.summary,
@@ -166,6 +168,7 @@ def write_outcome(outcome: Outcome) -> dict[str, Json]:
         "manual": None
         if manual is None
         else {
+            **on_word,
             "id": manual.id,
             "title": manual.title,
             "why": manual.why,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from remediate.incident.rows import Action
 from remediate.incident.state import State
+from remediate.incident.word import accepted, command
 from remediate.plugins.outcome import Status
 
 _OPEN = (Status.REFUSED, Status.UNREACHABLE, Status.UNKNOWN)
@@ -23,6 +24,8 @@ class Wait:
     """When it began, UTC, RFC 3339; None where that is not known."""
     next: str = ""
     """The next thing to type or to do."""
+    on_word: bool = False
+    """Whether `next` is to be typed once it is done, for nobody else can see that it is."""
 
 
 def waits(state: State) -> list[Wait]:
@@ -39,9 +42,11 @@ def waits(state: State) -> list[Wait]:
         if outcome.manual is not None:
             on = "second-person" if effect.action == Action.APPROVE else "you"
             value = f"{go_on} --value {outcome.manual.id}" if outcome.manual.takes_value else go_on
+            value = command(state.id, outcome.manual) or value
             signed = f"{go_on} --approval REQUEST.sig"
             next_ = signed if on == "second-person" else value
-            found.append(Wait(on, outcome.manual.title, effect.ended_at, next_))
+            word = outcome.manual.on_word
+            found.append(Wait(on, outcome.manual.title, effect.ended_at, next_, word))
         elif outcome.status in _OPEN:
             reason = f" ({outcome.reason})" if outcome.reason else ""
             vendors.append(Wait("vendor", f"{outcome.summary}{reason}", effect.ended_at, go_on))
@@ -49,7 +54,7 @@ def waits(state: State) -> list[Wait]:
     if state.concluded is None:
         found.append(Wait("resume", "its last run was cut off", state.last_at, go_on))
     for when, verdict in state.verified.items():
-        if verdict.get("clean") is not True:
+        if not accepted(state, verdict):
             found.append(Wait("remnants", f"the search {when} was not clean", None, go_on))
     for name, data in state.stages.items():
         summary = str(data.get("summary") or data.get("reason") or "")

@@ -69,6 +69,8 @@ def _manual(effect: Effect, book: Ledger) -> ManualEntry | None:
         action=effect.key,
         since=asked[0].at,
         done_at=effect.ended_at if effect.settled else None,
+        on_word=flag(last, "on_word"),
+        done_by=effect.word[0] if effect.word else None,
     )
 
 

@@ -22,6 +22,7 @@ from remediate.record.model import (
     Times,
 )
 from remediate.record.reading import mapping, maybe, moment, text
+from remediate.record.repository import vouching
 from remediate.wording import bent, count, share
 
 #: Until the next update: while investigating, and once contained.
@@ -133,6 +134,8 @@ def _history(history: History, searches: Sequence[Search]) -> list[str]:
             said.append(
                 "The remote was searched again and is clean."
                 if search.clean
+                else f"The remote was searched again: {said_so}."
+                if (said_so := vouching(search))
                 else "The remote was searched again and is NOT clean."
             )
     return said

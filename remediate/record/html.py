@@ -16,6 +16,7 @@ from remediate.record.escaping import visible
 from remediate.record.markdown import communication_lines
 from remediate.record.model import CredentialState, Record
 from remediate.record.reading import moment
+from remediate.record.repository import vouching
 from remediate.record.spans import RESPONSE_NAMES, duration, took
 from remediate.record.tables import reachable, said
 from remediate.wording import count, rewriting
@@ -102,6 +103,7 @@ def _template() -> jinja2.Template:
         "said": said,
         "web": _web,
         "never": never,
+        "vouching": vouching,
     }
     return environment.from_string(_packaged("record.html.j2"))
 

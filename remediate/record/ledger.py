@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from remediate.incident.rows import Kind, Row
+from remediate.incident.rows import WORD, Kind, Row
 from remediate.plugins.outcome import Status
 from remediate.record.reading import Data, mapping, maybe, text, whole
 
@@ -42,6 +42,12 @@ class Effect:
     def settled(self) -> bool:
         """Whether it happened, or nothing was needed."""
         return self.status in _SETTLED
+
+    @property
+    def word(self) -> tuple[str, str] | None:
+        """(whose, when) of the word on which it is settled; None where it is not, or was seen to be."""
+        word = mapping(mapping(self.last, "data"), WORD)
+        return (text(word, "by"), text(word, "at")) if self.settled and word else None
 
     @property
     def ended_at(self) -> str | None:

@@ -69,6 +69,8 @@ def _step(step: ManualEntry, number: int) -> str:
     lines += [f"   - Then: {prose(step.check)}"] if step.check else []
     if step.takes_value:
         lines.append(f"   - Hand the new value in: {code(f'remediate resume --value {step.id}')}")
+    if step.on_word:
+        lines.append(f"   - When you have: {code(f'remediate resume --done {step.id}')}")
     return "\n".join(lines)
 
 
@@ -77,7 +79,11 @@ def _done_steps(record: Record) -> str:
     return rows(
         ("Step", "Asked for", "Done"),
         done,
-        lambda s: (prose(s.title), prose(s.since or ""), prose(s.done_at or "")),
+        lambda s: (
+            prose(s.title),
+            prose(s.since or ""),
+            prose(s.done_at or "") + (f", on {prose(s.done_by)}'s word" if s.done_by else ""),
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from remediate.record.model import (
     Times,
 )
 from remediate.record.reading import latest, mapping, maybe, moment, text
+from remediate.record.repository import vouching
 from remediate.wording import count
 
 CONTAINMENT_TARGET = 15 * 60.0
@@ -131,9 +132,14 @@ def _verified(searches: Sequence[Search]) -> Milestone:
     last = (remote or standing)[-1:]
     if not last:
         return Milestone("verified", None, "", "", "nothing was searched after the rewrite")
+    note = "" if remote else "this clone alone; the remote was not searched"
+    if said := vouching(last[0]):
+        words = [one.at for one in last[0].vouched]
+        return Milestone(
+            "verified", latest(last[0].at, *words), "person", f"Searched: {said}", note
+        )
     if not last[0].clean:
         return Milestone("verified", None, "", "", "what was searched is NOT clean")
-    note = "" if remote else "this clone alone; the remote was not searched"
     return Milestone("verified", last[0].at, "remediate", "Searched again: clean", note)
 
 

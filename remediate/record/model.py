@@ -22,7 +22,7 @@ class IncidentStatus(StrEnum):
     CONTAINED = "Contained"
     """Every leaked credential is dead or was left alone on purpose; work is left."""
     RESOLVED = "Resolved"
-    """The incident is closed: all is done and verified, and no value is kept any more."""
+    """The incident is closed: all is done, and verified or vouched for, and no value is kept any more."""
 
 
 class CredentialState(StrEnum):
@@ -337,6 +337,16 @@ class Remnant:
 
 
 @dataclass(frozen=True)
+class Vouched:
+    """One thing that a search could not read, and that a person says they have looked into."""
+
+    what: str
+    """As in `Search.unreadable`."""
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
 class Search:
     """One search for what is left, and its verdict."""
 
@@ -349,6 +359,8 @@ class Search:
     searched: Mapping[str, Json]
     remnants: tuple[Remnant, ...]
     unreadable: tuple[NotSearched, ...]
+    vouched: tuple[Vouched, ...]
+    """Who said of which of the unreadable that the secret is not in it, and when. It makes nothing clean."""
 
 
 @dataclass(frozen=True)
@@ -369,6 +381,10 @@ class ManualEntry:
     since: str | None
     done_at: str | None
     """None: still to be done."""
+    on_word: bool
+    """Whether nobody but a person can tell that it is done."""
+    done_by: str | None
+    """On whose word it is done; None where remediate saw it, or it is not."""
 
 
 @dataclass(frozen=True)

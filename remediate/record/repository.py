@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from remediate.incident.rows import Action, Row
-from remediate.record.ledger import Ledger
-from remediate.record.model import History, Lost, NotSearched, RefMove, Remnant, Search
+from collections.abc import Iterable
+
+from remediate import wording
+from remediate.incident.rows import Action, Row, Thing, things
+from remediate.record.ledger import Effect, Ledger
+from remediate.record.model import (
+    History,
+    Lost,
+    NotSearched,
+    RefMove,
+    Remnant,
+    Search,
+    Vouched,
+)
 from remediate.record.reading import (
     Data,
     fingerprint_of,
@@ -75,11 +86,13 @@ def _state(book: Ledger) -> str:
 def searches(book: Ledger) -> tuple[Search, ...]:
     """Every search, oldest first."""
     standing = {row.seq for row in _standing(book)}
-    return tuple(_search(row, stands=row.seq in standing) for row in book.verified)
+    return tuple(_search(row, book, stands=row.seq in standing) for row in book.verified)
 
 
-def _search(row: Row, *, stands: bool) -> Search:
+def _search(row: Row, book: Ledger, *, stands: bool) -> Search:
     data = row.data
+    undone = book.undone is not None and row.seq < book.undone.seq
+    known = _words(book.past if undone else book.effects.values())
     return Search(
         when=text(data, "when"),
         at=row.at,
@@ -89,7 +102,36 @@ def _search(row: Row, *, stands: bool) -> Search:
         searched=mapping(data, "searched"),
         remnants=tuple(map(_remnant, mappings(data, "remnants"))),
         unreadable=_unreadable(data),
+        vouched=tuple(
+            Vouched(thing.what, *known[thing])
+            for thing in dict.fromkeys(things(data, "unreadable"))
+            if thing in known
+        ),
     )
+
+
+def _words(effects: Iterable[Effect]) -> dict[Thing, tuple[str, str]]:
+    """Everything that somebody vouched for: (whose word, when)."""
+    return {
+        thing: effect.word
+        for effect in effects
+        if effect.action == Action.VOUCH and effect.word is not None
+        for thing in things(mapping(effect.last, "data"), "things")
+    }
+
+
+def unvouched(search: Search) -> bool:
+    """Whether anything that *search* could not read is vouched for by nobody."""
+    return not {thing.what for thing in search.unreadable} <= {one.what for one in search.vouched}
+
+
+def vouching(search: Search) -> str:
+    """What is said of a search that found nothing and could not read all, where people vouch for the rest; else
+    nothing."""
+    if search.clean or search.remnants or not search.unreadable or unvouched(search):
+        return ""
+    number = len({one.what for one in search.vouched})
+    return wording.vouching(number, (one.by for one in search.vouched))
 
 
 def _remnant(data: Data) -> Remnant:

@@ -29,6 +29,7 @@ _VERBS = {
     "sweep": "have old blobs dropped by",
     "collect": "have garbage collected by",
     "prune": "have unreachable objects dropped by",
+    "vouch": "ask a person about what could not be read in the search",
     "notify": "send the notification to",
     "approve": "have a second person approve",
 }

@@ -16,6 +16,7 @@ from typing import Any, cast
 from remediate.record.model import ManualEntry, Record
 
 LEFT_OUT = "left out"
+_PERSON = "a person"
 _ID = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])[0-9a-f]{7,64}(?![0-9A-Za-z])")
 _FOLDER = re.compile(
     r"(?<![\w.:/])/(?:home|root|Users|tmp|var|private|work|mnt|srv|opt)(?:/[^\s\"'`<>|:;,()]*)+"
@@ -41,9 +42,19 @@ def share(record: Record) -> Record:
         if place.author and len(place.author) >= _SHORTEST_AUTHOR
     }
 
+    # Only where their word is told: a user's name may be a word of the language.
+    names_given = {step.done_by for step in record.manual if step.done_by}
+    names_given |= {one.by for search in record.searches for one in search.vouched}
+    words = [
+        re.compile(rf"(?<!\w){re.escape(name)}(?= (?:and .* )?vouch(?:es)? for |'s word| says so)")
+        for name in sorted(names_given)
+    ]
+
     def cleaned(text: str) -> str:
         for author, instead in people.items():
             text = text.replace(author, instead)
+        for said in words:
+            text = said.sub(_PERSON, text)
         for fingerprint, name in names.items():
             text = text.replace(fingerprint, name)
             # Names of credentials and steps hold its beginning.
@@ -55,7 +66,14 @@ def share(record: Record) -> Record:
         record,
         repository=PurePath(record.repository).name,
         started_by="",
-        manual=tuple(replace(step, owner=_role(step, record)) for step in record.manual),
+        manual=tuple(
+            replace(step, owner=_role(step, record), done_by=_PERSON if step.done_by else None)
+            for step in record.manual
+        ),
+        searches=tuple(
+            replace(search, vouched=tuple(replace(one, by=_PERSON) for one in search.vouched))
+            for search in record.searches
+        ),
         report={"format": record.report.get("format")},
         options={},
         history=replace(record.history, backup=None),

@@ -9,6 +9,7 @@ from typing import TypeVar
 from remediate.model import Json
 from remediate.record.escaping import code, link, prose, table
 from remediate.record.model import CredentialEntry, Record, RerunEntry, Search, SecretEntry
+from remediate.record.repository import vouching
 from remediate.wording import rewriting
 
 T = TypeVar("T")
@@ -192,6 +193,8 @@ def searches(record: Record) -> str:
 
     def cells(search: Search) -> tuple[str, ...]:
         verdict = "clean" if search.clean else "**NOT clean**"
+        if said_so := vouching(search):
+            verdict += f": {prose(said_so)}"
         scopes = [name for name, asked in search.scope.items() if asked is True]
         searched = ", ".join(f"{said(n)} {name}" for name, n in search.searched.items())
         return (
@@ -209,6 +212,13 @@ def searches(record: Record) -> str:
         record.searches,
         cells,
     )
+    vouched = dict.fromkeys(v for s in record.searches if s.stands for v in s.vouched)
+    if vouched:
+        shown += "\n\nNot read, and vouched for by a person:\n\n" + rows(
+            ("What", "Who vouches", "Since"),
+            list(vouched),
+            lambda one: (prose(one.what), prose(one.by), prose(one.at)),
+        )
     remnants = [r for search in record.searches if search.stands for r in search.remnants]
     if not remnants:
         return shown

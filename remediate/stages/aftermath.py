@@ -25,13 +25,14 @@ from remediate.incident.home import private_folder
 from remediate.incident.rows import Kind
 from remediate.incident.run import Run
 from remediate.incident.state import State
+from remediate.incident.word import accepted
 from remediate.model import Json
 from remediate.plugins.host import ClosesAlerts, HasSupport, ServesById, SupportCase
 from remediate.plugins.outcome import Evidence, Facts, Outcome, Status
 from remediate.stages import hosting
 from remediate.stages.copies import look_beside_git
 from remediate.stages.sweeping import Swept, blobs
-from remediate.stages.verdicts import joined, verdict_data
+from remediate.stages.verdicts import joined, verdict_data, verified_data
 from remediate.wording import bent, count
 
 TOPIC = "by-id"
@@ -59,13 +60,7 @@ def verify_remotes(run: Run, names: Sequence[str]) -> None:
         shutil.rmtree(clone, ignore_errors=True)
     assert verdict is not None
     run.write(Kind.VERIFIED, {"when": "after-push", **verdict_data(verdict)})
-    run.emit(
-        "verified",
-        when="after-push",
-        clean=verdict.clean,
-        remnants=len(verdict.remnants),
-        unreadable=len(verdict.unreadable),
-    )
+    run.emit("verified", **verified_data("after-push", verdict))
 
 
 def aftermath(
@@ -77,7 +72,7 @@ def aftermath(
     """
     for name in plans:
         look_beside_git(run, name, hosting.host_of(run, name), rehearsal)
-    if run.state.verified["after-push"].get("clean") is not True:
+    if not accepted(run.state, run.state.verified["after-push"]):
         # The refs come first: what they lead to is served by id for sure.
         kept = [_kept_by_host(run, plan, rehearsal, swept.get(n)) for n, plan in plans.items()]
         return "; ".join(said for said in kept if said)

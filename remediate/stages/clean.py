@@ -25,7 +25,14 @@ from remediate.plugins.outcome import Outcome, Status
 from remediate.stages import rounds
 from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.looking import forget, scan
-from remediate.stages.verdicts import place_data, remnant_data, verdict_data
+from remediate.stages.verdicts import (
+    place_data,
+    remnant_data,
+    unreadable_data,
+    verdict_data,
+    verified_data,
+)
+from remediate.stages.vouching import judged
 from remediate.wording import count
 
 _REHEARSED: weakref.WeakKeyDictionary[Run, tuple[int, str, Rehearsal]] = weakref.WeakKeyDictionary()
@@ -60,8 +67,17 @@ def act(run: Run) -> Result:
 
 
 def out_of_date(run: Run) -> bool:
-    """Whether refs have moved since the last look: what was clean then may not be now."""
-    return run.state.verified.get("after-purge", {}).get("refs") != rounds.picture(run)
+    """Whether refs have moved since the last look: what was clean then may not be now.
+
+    Where a person has vouched for what could not be read, it is looked each time whether it still is the same;
+    but for runs that the caller wants without this stage.
+    """
+    verdict = run.state.verified.get("after-purge", {})
+    if verdict.get("refs") != rounds.picture(run):
+        return True
+    only, skipped = run.options.only, run.options.skip
+    wanted = "clean" not in skipped and (not only or "clean" in only)
+    return wanted and verdict.get("clean") is not True
 
 
 def moves(run: Run) -> list[str]:
@@ -160,7 +176,7 @@ def rehearsed_data(rehearsal: Rehearsal) -> dict[str, Json]:
         "places": [place_data(place) for place in rehearsal.places],
         "searched": asdict(rehearsal.searched),
         "remnants": [remnant_data(remnant) for remnant in rehearsal.remnants],
-        "unreadable": [asdict(thing) for thing in rehearsal.unreadable],
+        "unreadable": [unreadable_data(thing) for thing in rehearsal.unreadable],
         "messages": list(rehearsal.messages),
     }
 
@@ -291,25 +307,13 @@ def _verify(run: Run) -> None:
     run.write(
         Kind.VERIFIED, {"when": "after-purge", "refs": rounds.picture(run), **verdict_data(verdict)}
     )
-    run.emit(
-        "verified",
-        when="after-purge",
-        clean=verdict.clean,
-        remnants=len(verdict.remnants),
-        unreadable=len(verdict.unreadable),
-    )
+    run.emit("verified", **verified_data("after-purge", verdict))
 
 
 def _told(run: Run) -> Result:
-    verdict = run.state.verified["after-purge"]
-    if verdict.get("clean") is not True:
-        remnants, unreadable = verdict.get("remnants"), verdict.get("unreadable")
-        left = len(remnants) if isinstance(remnants, list | tuple) else 0
-        dark = len(unreadable) if isinstance(unreadable, list | tuple) else 0
-        return Result(
-            WAITING,
-            f"NOT clean: {count(left, 'remnant')}, {count(dark, 'thing')} could not be read",
-        )
+    result = judged(run, "after-purge")
+    if result is not None:
+        return result
     known = (run.state.rehearsed or {}).get("commits_rewritten")
     rewritten = known if isinstance(known, int) else 0
     return Result(

@@ -36,6 +36,7 @@ def _copy(url: str) -> Outcome:
             why="It is not in git, so no rewrite reaches it.",
             url=url,
             instructions=("Edit the secret out.", "Delete the older revisions of the text."),
+            on_word=True,
         ),
     )
 
@@ -50,6 +51,7 @@ def _value(what: str, reason: str) -> Outcome:
             title=f"Find out which secret the report means at {what}",
             why="The report is redacted there, and the value could not be read from the repository.",
             instructions=("Export the report without redaction, and run remediate with it.",),
+            on_word=True,
         ),
     )
 

@@ -25,6 +25,7 @@ from remediate.stages.interface import DONE, WAITING, Result, Stage
 from remediate.stages.newvalues import found_again, look_for_new_values
 from remediate.stages.remotes import published_to
 from remediate.stages.sweeping import Swept, sweep, sweeps
+from remediate.stages.vouching import AFTER_PUSH, judged
 from remediate.wording import bent, count
 
 _MOST_NAMED = 5
@@ -55,7 +56,7 @@ def act(run: Run) -> Result:
                 swept[name] = sweep(run, name, hosting.host_of(run, name), rehearsal)
     verify_remotes(run, names)
     later = aftermath(run, plans, rehearsal, swept) if rehearsal is not None else ""
-    verdict = run.state.verified["after-push"]
+    found = judged(run, AFTER_PUSH)
     open_ones = any(
         e.action in ("push", "push-lfs", hosting.PUT_BACK)
         and e.outcome is not None
@@ -64,17 +65,18 @@ def act(run: Run) -> Result:
     )
     # Once more: what was deployed meanwhile may have been committed, or stand in the work tree.
     nowhere = look_for_new_values(run)
-    if verdict.get("clean") is not True:
-        return Result(WAITING, "the remote is NOT clean", later)
+    if found is not None and found.status != DONE:
+        return Result(WAITING, f"the remote is {found.summary}", later)
     if not nowhere:
-        return Result(
-            WAITING, "the remote is clean; a new value stands where it does not belong", later
-        )
+        seen = "is clean" if found is None else f"was searched ({found.summary})"
+        said = f"the remote {seen}; a new value stands where it does not belong"
+        return Result(WAITING, said, later)
     if open_ones:
         return Result(WAITING, f"{count(arrived, 'ref')} pushed; some were not", later)
-    return Result(
-        DONE, f"{count(arrived, 'ref')} pushed; a fresh clone of the remote is clean", later
-    )
+    seen = "a fresh clone of the remote is clean"
+    if found is not None:
+        seen = f"in a fresh clone of the remote {found.summary}"
+    return Result(DONE, f"{count(arrived, 'ref')} pushed; {seen}", later)
 
 
 def pushes(run: Run) -> list[str]:

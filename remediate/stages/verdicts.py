@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from remediate.history.model import Place, Remnant, Scope, Searched, Verdict
+from remediate.history.model import Place, Remnant, Scope, Searched, Unreadable, Verdict
 from remediate.model import Json
+
+_NAMED = 10
+"""So many things that could not be read are named in an event."""
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Json]:
@@ -15,8 +18,28 @@ def verdict_data(verdict: Verdict) -> dict[str, Json]:
         "scope": asdict(verdict.scope),
         "searched": asdict(verdict.searched),
         "remnants": [remnant_data(remnant) for remnant in verdict.remnants],
-        "unreadable": [asdict(thing) for thing in verdict.unreadable],
+        "unreadable": [unreadable_data(thing) for thing in verdict.unreadable],
     }
+
+
+def verified_data(when: str, verdict: Verdict) -> dict[str, Json]:
+    """What the event ``verified`` tells of *verdict*: how many, and what could not be read."""
+    dark = verdict.unreadable
+    named = [{"what": thing.what, "reason": thing.reason} for thing in dark[:_NAMED]]
+    unread: dict[str, Json] = {"unread": [*named]} if named else {}
+    return {
+        "when": when,
+        "clean": verdict.clean,
+        "remnants": len(verdict.remnants),
+        "unreadable": len(dark),
+        **unread,
+    }
+
+
+def unreadable_data(thing: Unreadable) -> dict[str, Json]:
+    """What could not be read, as a row's data; with what was in it, where it is a file."""
+    data: dict[str, Json] = {"what": thing.what, "reason": thing.reason}
+    return {**data, "sha256": thing.sha256} if thing.sha256 else data
 
 
 def joined(one: Verdict, other: Verdict) -> Verdict:

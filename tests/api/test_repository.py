@@ -351,3 +351,22 @@ def test_what_nobody_foresaw_tells_its_place_and_not_its_text(place: Place) -> N
         running.result()
     assert VALUE not in str(caught.value) and "ValueError" in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_a_step_that_only_a_person_can_see_done_is_done_on_their_word(place: Place) -> None:
+    found = {
+        "SourceMetadata": {"Data": {"Github": {"link": "https://example.com/wiki/1"}}},
+        "DetectorName": "Generic",
+        "Raw": VALUE,
+    }
+    repo = place.open()
+    result = repo.run(json.dumps(found).encode() + b"\n").result()
+    assert result.exit is ExitStatus.MANUAL
+    (step,) = [step for step in result.manual if step.on_word]
+    with pytest.raises(NoSuchIncidentError, match=step.id.replace("copy", "copy-no")):
+        repo.resume(done=[step.id, step.id.replace("copy", "copy-no")]).result()
+    assert repo.resume().result().exit is ExitStatus.MANUAL, (
+        "all of them or none, and yes is no word"
+    )
+    result = repo.resume(done=[step.id]).result()
+    assert (result.exit, result.status, result.on_word) == (ExitStatus.DONE, "partial", True)

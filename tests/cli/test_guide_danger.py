@@ -8,7 +8,7 @@ from remediate.cli.guide_danger import ONE_KEY, dangers
 from remediate.incident.naming import called
 from remediate.incident.state import Effect, State
 from remediate.model import Credential, LeakedSecret, Location
-from remediate.plugins.outcome import Outcome, Status
+from remediate.plugins.outcome import Facts, Outcome, Status
 
 
 def credential(name: str, provider: str = "stripe", **labels: str) -> Credential:
@@ -64,7 +64,9 @@ def test_how_many_keys_work(leaked: tuple[Credential, ...], dead: int, said: str
 
 
 def test_what_is_done_is_dangerous_no_more_and_what_never_was_is_not_named() -> None:
-    assert dangers(state(A, dead=1, done=("recover", "clean"))) == ["its value is on the remote"]
+    assert dangers(state(A, dead=1, done=("recover", "clean"))) == [
+        "its value may be on the remote"
+    ]
     nowhere = state(A, B, dead=2, done=("recover",))
     nowhere.opened = {"remote": None}
     assert dangers(nowhere) == ["their values are in this clone's history"]
@@ -90,3 +92,20 @@ def test_secrets_of_one_kind_are_told_apart_by_place_and_never_by_value() -> Non
     assert called(NOBODYS, places, redact) == "secret d (a/***.ini:3)"
     assert called(credential("g", ""), places, redact) == "secret g (https://example.com/wiki/1)"
     assert called(credential("h", ""), places, redact) == "secret h"
+
+
+def test_that_it_is_on_the_remote_is_said_where_somebody_has_seen_it_there() -> None:
+    """Nobody has looked there before this clone's own push is found, or the push is planned."""
+    one, several = state(A), state(A, B)
+    assert dangers(one)[-1] == "its value may be on the remote"
+    assert dangers(several)[-1] == "their values may be on the remote"
+    for each in (one, several):
+        each.facts[(None, "exposure")] = Facts({}, {"first_out": "this clone did not push it"})
+        assert "may be on the remote" in dangers(each)[-1]
+        each.facts[(None, "exposure")] = Facts({"first_out": "2026-01-01T00:00:00Z"})
+    assert dangers(one)[-1] == "its value is on the remote"
+    assert dangers(several)[-1] == "their values are on the remote"
+    planned = state(A)
+    key = "push/refs/heads/main/1"
+    planned.effects[key] = Effect(key, "push", "refs/heads/main", "publish", {}, "2026-01-01")
+    assert dangers(planned)[-1] == "its value is on the remote"

@@ -23,7 +23,12 @@ from remediate.errors import (
     UsageError,
     VendorError,
 )
+from remediate.incident.opening import Installation
 from remediate.incident.refusals import refuses
+from remediate.incident.rows import Kind
+from remediate.incident.state import write_outcome
+from remediate.model import ManualStep
+from remediate.plugins.outcome import Outcome, Status
 
 from .world import Done, World
 
@@ -76,6 +81,28 @@ def with_file(option: str, text: str, *drop: str) -> Callable[[World, Path], Don
         file = folder / "given"
         file.write_text(text)
         return world.command("resume", *without(world, *drop), option, str(file))
+
+    return ask
+
+
+def with_step(name: str, **more: Any) -> Callable[[World, Path], Done]:
+    """A step of that kind waits, and somebody gives their word for it."""
+
+    def ask(world: World, _folder: Path) -> Done:
+        here = Installation(world.home)
+        (known,) = here.incidents()
+        step = ManualStep(id=name, title="Do it", why="It has to be done.", **more)
+        with here.journal(known.folder) as journal:
+            key, meant = f"try/{name}", {"action": "try", "subject": name, "detail": {}}
+            journal.append(Kind.INTENT, meant, key=key)
+            waits = Outcome(Status.MANUAL, "It waits", manual=step)
+            journal.append(Kind.OUTCOME, write_outcome(waits), key=key)
+        done = world.command("resume", *world.flags(), "--done", name)
+        assert name in done.err or name in done.out
+        with here.journal(known.folder) as journal:
+            over = Outcome(Status.UNCHANGED, "It is over")
+            journal.append(Kind.OUTCOME, write_outcome(over), key=key)
+        return done
 
     return ask
 
@@ -156,6 +183,24 @@ BESIDE = [
         resumed("--value", "replace-nothing", stdin=b"a-new-value"),
         "take in a value",
         "no step of the name",
+    ),
+    Case(
+        "a word for a step that nobody waits for",
+        resumed("--done", "copy-nothing"),
+        "take a person's word for a step",
+        "no step of the name",
+    ),
+    Case(
+        "a word in place of a value",
+        with_step("replace-it", takes_value=True),
+        "take a person's word for a step",
+        "when its new value is handed in",
+    ),
+    Case(
+        "a word for what remediate sees by itself",
+        with_step("look-at-it", check="It is looked at once more."),
+        "take a person's word for a step",
+        "sees by itself whether it is done",
     ),
     Case("an empty value", resumed("--value", "x-y", stdin=b""), "resume", "held no value"),
     Case(

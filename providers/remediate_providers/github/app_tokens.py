@@ -15,6 +15,7 @@ from remediate.plugins.context import REISSUED, VendorContext
 from remediate.plugins.outcome import Check, Evidence, Outcome, Status
 from remediate.plugins.provider import Held, Reissued
 from remediate.secret import Secret
+from remediate.wording import sentence
 from remediate_providers.ending import Asked
 from remediate_providers.github import pages, revoke
 from remediate_providers.github.app import App, Pair
@@ -252,8 +253,7 @@ def _told(by_hand: Reissued, reason: str, seen: tuple[Evidence, ...] = ()) -> Re
     outcome = by_hand.outcome
     if outcome.manual is None:
         return by_hand
-    why = reason[:1].upper() + reason[1:] + "."
-    step = replace(outcome.manual, why=why)
+    step = replace(outcome.manual, why=sentence(reason))
     return Reissued(replace(outcome, reason=reason, manual=step, evidence=seen))
 
 

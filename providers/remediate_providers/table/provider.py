@@ -18,6 +18,7 @@ from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Check, Evidence, Facts, Outcome, Status
 from remediate.plugins.provider import Found, Held, Identified, Kind, Reissued
 from remediate.secret import Secret
+from remediate.wording import sentence
 from remediate_providers.accepting import not_taken
 from remediate_providers.table import renew, revoke
 from remediate_providers.table.asking import ACCEPTED_BY, Line, dig, own_values
@@ -117,7 +118,7 @@ class TableProvider:
         step = ManualStep(
             id=f"replace-{row.vendor}-{_short(held)}",
             title=f"Make a new one: {row.title}",
-            why=_sentence(why),
+            why=sentence(why),
             url=row.page,
             instructions=_lines(row, row.new, "Copy it, and hand it in here."),
             check="Its shape, that it is not the old one"
@@ -238,7 +239,7 @@ def _by_hand(held: Held, reason: str, evidence: Sequence[Evidence] = ()) -> Outc
     step = ManualStep(
         id=f"revoke-{row.vendor}-{_short(held)}",
         title=f"End it: {row.title}",
-        why=_sentence(reason),
+        why=sentence(reason),
         url=row.page,
         instructions=(*(_key_lines(held) if row is PRIVATE_KEY else ()), *_lines(row, row.end)),
         check=UNSEEN if row.calls is None else SEEN,
@@ -269,15 +270,11 @@ def _key_lines(held: Held) -> tuple[str, ...]:
     """How a person tells the leaked private key from others."""
     for value in held.values.values():
         print_ = ssh_fingerprint(value)
-        lines = [f"Its fingerprint: {print_}." if print_ else _sentence(unreadable(value))]
+        lines = [f"Its fingerprint: {print_}." if print_ else sentence(unreadable(value))]
         if locked(value):
             lines.append("A passphrase is no lock once the file is out: it is guessed at leisure.")
         return tuple(lines)
     return ()
-
-
-def _sentence(reason: str) -> str:
-    return reason[:1].upper() + reason[1:] + ("" if reason.endswith((".", "?")) else ".")
 
 
 def _public(fact: object) -> bool:
