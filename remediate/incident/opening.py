@@ -25,6 +25,7 @@ from remediate.history.memory import Memory
 from remediate.history.model import Needle
 from remediate.history.repo import Repo, open_repo
 from remediate.incident import sealing
+from remediate.incident.answers import FOLDER as ANSWERS
 from remediate.incident.audit import policy_row
 from remediate.incident.custody import Custody
 from remediate.incident.events import Listener, nobody
@@ -339,7 +340,9 @@ def _resumed(
         noted(journal, "go on with the incident"),
         contextlib.ExitStack() as stack,
     ):
-        sweep_drafts(folder)
+        for place in (folder, folder / ANSWERS):
+            if place.is_dir():
+                sweep_drafts(place)
         sweep_drafts(installation.home.heads, name)
         seal = None
         if intake is not None and sealing.exists(folder) and sealing.lost(folder, name=name):

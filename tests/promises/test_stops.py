@@ -225,3 +225,15 @@ def test_a_clock_that_jumps(tried: Tried) -> None:
         child.communicate()
     tried.same("a clock that jumps", world.go_on(env=jumps))
     told(tried)
+
+
+def test_what_a_killed_run_was_writing_goes(world: World) -> None:
+    """A vendor's answer half written, too: it may say more than the one that is kept in its place."""
+    world.command(*world.arguments(), "--only", "assess")
+    (folder,) = (world.home / "incidents").iterdir()
+    drafts = [folder / f".seal.json.{'0a' * 6}", folder / "answers" / f".0001-it.json.{'0a' * 6}"]
+    (folder / "answers").mkdir(mode=0o700, exist_ok=True)
+    for draft in drafts:
+        draft.touch(mode=0o600)
+    world.command("resume", *world.flags(), "--only", "assess")
+    assert not any(draft.exists() for draft in drafts)
