@@ -16,6 +16,10 @@ import pytest
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 
 
+# What outlives a test (a world of a whole session) is made before one is sealed, and would write to this
+# machine's own keyring.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a shell begins what it runs in the background, and a child would inherit it: nothing that is
     # tried here could be interrupted any more.
