@@ -26,7 +26,8 @@ PRIVATE_KEY = Row(
     page=None,
     where="Everywhere its public half is trusted: authorized_keys, deploy keys, certificates, service "
     "accounts, signing keys.",
-    end="Take the public key away in each of these places. A certificate: have its issuer revoke it. A "
+    end="Where it decrypts or signs, that goes first: encrypt and sign anew with the new pair, and keep the old key until "
+    "nothing needs it. Then take the public key away in each of these places. A certificate: have its issuer revoke it. A "
     "Google service account: disable, then delete the key of that id. An SSH key at GitHub: with "
     'provider = "github-ssh" in the policy it is done for you.',
     new="Make a new pair (ssh-keygen -t ed25519, openssl genpkey), and put the public half in place first.",
