@@ -44,6 +44,34 @@ def hold(path: Path, what: str, doing: str, *, wait: bool = False) -> Iterator[N
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def hold_folder(folder: Path, what: str) -> Iterator[None]:
+    """Hold *folder* itself while the body runs: nothing is written there (flock(2) takes a folder, too).
+
+    For whoever has another state folder, and so other locks. Raises `BusyError`. A folder that can't be opened, or
+    a file system that knows no such locks (some NFS), is none of this one's matter: `hold` is had beside it.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"{what} is being worked on by another remediate, of another user or with another state "
+                "folder (REMEDIATE_HOME).",
+                hint="Wait for it to end: two would issue two new credentials. Then: remediate resume",
+            ) from None
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def repository_lock(locks: Path, common_dir: Path) -> Path:
     """The lock's path for the repository whose common git directory is *common_dir*."""
     name = hashlib.sha256(os.fsencode(common_dir.resolve())).hexdigest()[:32]

@@ -32,7 +32,7 @@ from remediate.incident.events import Listener, nobody
 from remediate.incident.home import Home, inspect, private_folder, sweep_drafts, sync_folder
 from remediate.incident.intake import Intake
 from remediate.incident.journal import Journal
-from remediate.incident.lock import hold, repository_lock
+from remediate.incident.lock import hold, hold_folder, repository_lock
 from remediate.incident.options import Options
 from remediate.incident.policy import FILE_NAME, Policy, load
 from remediate.incident.redaction import redactor, unsaid
@@ -442,12 +442,13 @@ def _run(
     )
 
 
-def _repository(
-    installation: Installation, repo: Repo, name: str
-) -> contextlib.AbstractContextManager[None]:
-    """The repository's lock, held for the incident *name*."""
+@contextlib.contextmanager
+def _repository(installation: Installation, repo: Repo, name: str) -> Iterator[None]:
+    """The repository's locks, held for the incident *name*: among our own, and against other state folders."""
     lock = repository_lock(installation.home.locks, repo.common_dir)
-    return hold(lock, str(repo.work_tree or repo.git_dir), name)
+    shown = str(repo.work_tree or repo.git_dir)
+    with hold(lock, shown, name), hold_folder(repo.common_dir, shown):
+        yield
 
 
 def _write_opening(run: Run, name: str, intake: Intake) -> None:
