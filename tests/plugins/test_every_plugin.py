@@ -101,7 +101,7 @@ def test_each_has_every_call_gone_wrong(group: str, suite: str) -> None:
 
 #: Their calls go through a vendor's own library, not through `remediate.http`: the places that ask can't be read
 #: from the source in this way. Their walks count the calls that they make on the line.
-NOT_READ = frozenset({"aws", "kubernetes"})
+NOT_READ = frozenset({"aws"})
 
 
 def test_each_host_has_every_call_gone_wrong() -> None:

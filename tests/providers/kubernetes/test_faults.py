@@ -111,6 +111,17 @@ class TestKubernetesStoreFaults(StoreFaults):
         return {"value": Secret(base64.b64decode(data["KEY"]))}
 
 
+class TestASecretThatIsNotThereFaults(TestKubernetesStoreFaults):
+    """Made, and not changed: once, whatever is lost."""
+
+    def target(self, running: Addressed) -> Target:
+        return Target("kubernetes", "prod/new", (("KEY", None),), "kubernetes:prod/new#KEY")
+
+    def stored(self, running: Addressed) -> Mapping[str, Secret]:
+        found = running.kube.state.objects.get(("secrets", "prod", "new"))
+        return {"value": Secret(base64.b64decode(found["data"]["KEY"]))} if found else {}
+
+
 class External(ExternalSecretStore):
     """The store, given a kubeconfig for the line."""
 
