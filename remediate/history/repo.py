@@ -173,6 +173,13 @@ def open_repo(path: Path) -> Repo:
             f"{path} is not in a git repository that can be opened. {error.message}",
             hint="Name the repository with --repo PATH.",
         ) from None
+    if len(facts) != 5 or not all(Path(line).is_absolute() for line in facts[:2]):
+        # git before 2.31 takes --path-format for a file's name and says it again.
+        raise RepositoryError(
+            f"{path} can't be opened, for git's answer is none that can be read: this git is older than 2.39, or "
+            "the repository's path has a line break in it.",
+            hint="See which: remediate doctor. Then install git 2.39 or newer, or rename the folder.",
+        )
     git_dir, common_dir = (Path(line).resolve() for line in facts[:2])
     config = _config(common_dir)
     bare = config.get("core.bare", "false") == "true"

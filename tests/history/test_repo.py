@@ -172,3 +172,25 @@ def test_what_is_in_the_way_is_named_with_the_way_out(
 def test_a_dead_gc_is_not_in_the_way(lab: Lab) -> None:
     (lab.path / ".git" / "gc.pid").write_text(f"999999999 {os.uname().nodename}")
     require_rewritable(open_repo(lab.path))
+
+
+def test_a_path_with_a_line_break_is_named_as_the_reason(lab: Lab, tmp_path: Path) -> None:
+    folder = tmp_path / "one\ntwo"
+    lab.path.rename(folder)
+    with pytest.raises(RepositoryError, match="path has a line break in it"):
+        open_repo(folder)
+
+
+def test_a_git_that_is_too_old_is_named_as_the_reason(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git 2.25 says --path-format=absolute again, and a relative common directory."""
+    old = tmp_path / "bin" / "git"
+    old.parent.mkdir()
+    old.write_text(
+        "#!/bin/sh\nprintf '%s\\n' --path-format=absolute /r/.git .git sha1 false true\n"
+    )
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old.parent}:{os.environ['PATH']}")
+    with pytest.raises(RepositoryError, match="older than 2"):
+        open_repo(lab.path)
