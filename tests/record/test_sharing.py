@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import jsonschema
 
+from remediate.model import ManualStep
+from remediate.plugins.outcome import Evidence, Outcome, Status
 from remediate.record.build import build
 from remediate.record.html import to_html
 from remediate.record.json_record import schema, to_json
@@ -70,3 +72,25 @@ def test_it_holds_to_the_schema(stories: dict[str, Callable[[], Story]]) -> None
 def test_sharing_what_is_shared_changes_nothing(whole: Story) -> None:
     once = share(build(whole.rows))
     assert share(once) == once
+
+
+def test_whose_word_it_was_is_no_outsiders_business(whole: Story) -> None:
+    thing = {"what": "worktree old.zip", "reason": "zip: it is encrypted", "sha256": "5e" * 32}
+    word = {"by": "grace", "at": whole.now}
+    step = ManualStep("vouch-1a2b3c4d", "Look into 1 thing", "It can't be read.", on_word=True)
+    key = whole.intent("clean", "vouch", "after-purge", "vouch/after-purge/1")
+    whole.outcome("clean", key, Outcome(Status.MANUAL, "Not read", manual=step))
+    seen = (Evidence("remediate resume --done vouch-1a2b3c4d", "grace says so", whole.now),)
+    given = {"things": [thing], "word": word}
+    ended = Outcome(Status.DONE, "Look: done, on grace's word", "", seen, given, step)
+    whole.outcome("clean", key, ended)
+    searched = {"when": "after-push", "clean": False, "scope": {"remote_refs": True}}
+    whole.add("verified", "publish", None, **searched, searched={}, remnants=[], unreadable=[thing])
+    record = build(whole.rows)
+    said = "nothing found; 1 thing could not be read, grace vouches for it"
+    assert said in record.communication.summary
+    assert [(v.what, v.by) for v in record.searches[-1].vouched] == [("worktree old.zip", "grace")]
+    assert said in to_html(record) and said in to_markdown(record)
+    for text in shared(whole):
+        assert "grace" not in text
+    assert "a person vouches for it" in share(record).communication.summary
