@@ -39,8 +39,11 @@ def list_(
     """
     console = Console(as_json=json, plain=plain)
     here = installation()
-    known = [k for k in here.incidents() if everything or not k.state.closed]
+    readable, damaged = here.readable()
+    known = [k for k in readable if everything or not k.state.closed]
     if json:
+        if damaged is not None:
+            raise damaged
         here.require_whole()
         console.document([summary(k) for k in known])
         return
@@ -60,6 +63,8 @@ def list_(
                 console.say(f"    When you have: {wait['next']}")
         if data["waits"] and not data["waits"][0]["on_word"]:
             console.say(f"    Next: {data['waits'][0]['next']}")
+    if damaged is not None:
+        raise damaged
     here.require_whole()
 
 

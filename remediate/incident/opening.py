@@ -84,6 +84,17 @@ class Installation:
             if known.state.id:
                 yield known
 
+    def readable(self) -> tuple[list[Known], TamperedError | None]:
+        """The incidents whose journals hold together, newest first; and what is said of the first other one."""
+        found: list[Known] = []
+        damaged: TamperedError | None = None
+        for folder in sorted(self._folders(), key=lambda f: f.name, reverse=True):
+            try:
+                found.append(self._read(folder))
+            except TamperedError as error:
+                damaged = damaged or error
+        return found, damaged
+
     def _folders(self) -> Iterator[Path]:
         """Every incident's folder; one that is only being made (`_draft`) is none yet."""
         for folder in self.home.incidents.iterdir():
