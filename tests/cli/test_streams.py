@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import subprocess
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from remediate.errors import ExitStatus, unforeseen
 
 VALUE = "a-value-of-" + "some-length-" + "8f14e45f"
 ALONE = "--yes --offline --no-push --no-undo"
@@ -103,3 +106,15 @@ def test_an_old_encoding_spells_what_it_does_not_have(shell: Shell, encoding: st
     code, out, err = shell("$R record", PYTHONIOENCODING=encoding)
     assert code == 0, err
     assert "# Incident INC-" in out
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "x", VALUE), OSError(errno.EMFILE, VALUE), MemoryError(VALUE)]
+)
+def test_what_the_machine_has_no_more_of_is_named_and_is_no_bug(error: Exception) -> None:
+    told = unforeseen(error)
+    assert told.exit_status is ExitStatus.USAGE
+    assert told.message.startswith("This machine stopped the work: ")
+    assert told.hint
+    assert VALUE not in told.message + told.hint
+    assert "A bug in remediate: OSError" in unforeseen(OSError(errno.EINVAL, VALUE)).message
