@@ -28,6 +28,8 @@ STREAMED_FROM = 32 << 20
 _BASES = 128 << 20
 
 _BATCH = ("-c", f"core.bigFileThreshold={STREAMED_FROM}", "cat-file", "--buffer")
+#: Seconds in which a child that has closed its output is gone.
+_DYING = 5.0
 _HEADER = re.compile(rb"([0-9a-f]{40,64}) (\w+) (\d+)\n")
 
 
@@ -64,13 +66,21 @@ class Read:
     kind: str
     content: bytes | None
     reason: str = ""
+    killed: bool = False
+    """Whether git was ended by a signal, so that nothing is known of the object."""
 
 
 def read_many(directory: Path, oids: Sequence[str]) -> Iterator[Read]:
-    """Read *oids* in their order, with one child (another one after each that git died of)."""
-    at = 0
+    """Read *oids* in their order, with one child (another one after each that git died of).
+
+    Where somebody killed the child, the object is not at fault: it is asked for once more.
+    """
+    at, again = 0, -1
     while at < len(oids):
         for read in _until_dead(directory, oids[at:]):
+            if read.killed and again != at:
+                again = at
+                break
             at += 1
             yield read
 
@@ -85,20 +95,30 @@ def _until_dead(directory: Path, oids: Sequence[str]) -> Iterator[Read]:
             header = _HEADER.fullmatch(line)
             if header is None:
                 reason = line.decode("ascii", "replace").strip().rpartition(" ")[2]
-                yield Read(oid, "", None, reason or "git can't read it: it is damaged")
-                if not line:
+                if not line.endswith(b"\n"):
+                    yield _lost(oid, child, "git can't read it: it is damaged")
                     return
+                yield Read(oid, "", None, reason)
                 continue
             size = int(header[3])
             content = out.read(size)
             if len(content) < size or out.read(1) != b"\n":
-                yield Read(oid, "", None, "git can't read all of it: it is damaged")
+                yield _lost(oid, child, "git can't read all of it: it is damaged")
                 return
             yield Read(oid, header[2].decode("ascii"), content)
     finally:
         child.kill()
         child.wait()
         out.close()
+
+
+def _lost(oid: str, child: subprocess.Popen[bytes], damaged: str) -> Read:
+    """What is told of an object after which nothing came."""
+    try:
+        killed = child.wait(_DYING) < 0
+    except subprocess.TimeoutExpired:
+        killed = False
+    return Read(oid, "", None, "git was killed over it" if killed else damaged, killed)
 
 
 class Reader:

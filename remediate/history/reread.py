@@ -165,11 +165,11 @@ def _read(
 ) -> Iterator[tuple[str, bytes, bytes, bool]]:
     """Type, id and content of each of *oids*, and whether it is a further piece of the one before.
 
-    One that git dies of is named, and it goes on.
+    One that git dies of is named, and it goes on; where somebody killed git, it is asked for once more.
     """
-    left = list(oids)
+    left, again = list(oids), b""
     while left:
-        done = 0
+        done = counted = 0
         child = git.start(
             directory,
             *("-c", f"core.bigFileThreshold={_WHOLE}"),
@@ -181,9 +181,10 @@ def _read(
         out = child.stdout
         assert out is not None
         for oid in left:
-            words = out.readline().split()
-            if not words:
+            line = out.readline()
+            if not line.endswith(b"\n"):
                 break
+            words = line.split()
             done += 1
             if len(words) != 3:
                 seen.unreadable.append(_unreadable(oid, words[-1].decode("ascii", "replace")))
@@ -201,6 +202,7 @@ def _read(
                 at += len(fresh)
                 if not fresh and at < size:
                     break
+                counted = counted or at
                 yield words[1].decode("ascii"), oid, carried + fresh, at > len(fresh)
                 if at == size:
                     break
@@ -208,17 +210,32 @@ def _read(
             if at < size:
                 done -= 1
                 break
+            counted = 0
             out.read(1)
             if hashed and digest.hexdigest().encode("ascii") != oid:
                 raise _miswritten(oid)
+        killed = done < len(left) and _killed(child)
         child.kill()
         child.wait()
         feeder.join()
         out.close()
-        if done < len(left):
+        if killed and again != left[done]:
+            again = left[done]
+            # What was seen of it is seen, and counted, again.
+            seen.objects -= bool(counted)
+            seen.bytes -= counted
+        elif done < len(left):
             seen.unreadable.append(_unreadable(left[done], "git can't read it: it is damaged"))
             done += 1
         left = left[done:]
+
+
+def _killed(child: subprocess.Popen[bytes]) -> bool:
+    """Whether a signal ended *child*, which has closed its output."""
+    try:
+        return child.wait(5.0) < 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def _unreadable(oid: bytes, reason: str) -> Unreadable:

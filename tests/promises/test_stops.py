@@ -162,7 +162,7 @@ def _with_git(world: World, tools: Path, first: str) -> Done:
 
 
 @pytest.mark.parametrize(
-    "call", [40, pytest.param(9, marks=thorough), pytest.param(70, marks=thorough)]
+    "call", [40, *(pytest.param(call, marks=thorough) for call in (9, 36, 37, 38, 39, 70))]
 )
 def test_git_killed_under_us(tried: Tried, call: int) -> None:
     world = tried.world
