@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Any, NoReturn
 
 import typer
 
+from remediate.cli import interrupts
 from remediate.cli import options as o
 from remediate.cli.help import Command, Group
 from remediate.cli.streams import silence, whole_streams
@@ -97,7 +96,7 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     whole_streams()
     harden()
-    signal.signal(signal.SIGTERM, _terminated)
+    interrupts.listen()
     clear_dead()
     try:
         _remind()
@@ -114,8 +113,13 @@ def main() -> NoReturn:
         # Whoever read us has left; Python would complain once more while closing.
         silence(sys.stdout)
         code = int(ExitStatus.INTERRUPTED)
-    except Exception as error:  # the edge: nothing beyond it shows a traceback with values in it
-        code = _unforeseen(error)
+    except SystemExit:
+        raise
+    except (
+        BaseException
+    ) as error:  # the edge: nothing beyond it shows a traceback with values in it
+        # An interrupt that something made another error of is one all the same.
+        code = _interrupted() if interrupts.Asked.to_stop else _unforeseen(error)
     code = _flushed(code)
     if code == ExitStatus.INTERRUPTED:
         # CPython remembers an interrupt that came while it executed a string (every dataclass is
@@ -162,7 +166,7 @@ def _interrupted() -> int:
     )
 
 
-def _unforeseen(error: Exception) -> int:
+def _unforeseen(error: BaseException) -> int:
     usage = _click_usage(error)
     if usage is not None:
         return _told(usage)
@@ -173,7 +177,7 @@ def _unforeseen(error: Exception) -> int:
     return _told(unforeseen(error))
 
 
-def _click_usage(error: Exception) -> UsageError | None:
+def _click_usage(error: BaseException) -> UsageError | None:
     """A usage error of the parser, which typer brings its own copy of, as ours."""
     text = getattr(error, "format_message", None)
     if text is None or not hasattr(error, "exit_code"):
@@ -199,7 +203,3 @@ def _told(error: Error) -> int:
             console.document(error_document(error))
     Console().error(error)
     return int(error.exit_status)
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
