@@ -28,7 +28,7 @@ def dangers(state: State | None) -> list[str]:
         found.append(f"applications lack the new {bent(number, 'key')}")
     values = "its value is" if number == 1 else "their values are"
     if not _done(state, "clean"):
-        found.append(f"{values} in this clone's history")
+        found.append(_here(state, values))
     if state.opened.get("remote") and not _done(state, "publish"):
         may = values.replace(" is", " may be").replace(" are", " may be")
         found.append(f"{values if _seen_out(state) else may} on the remote")
@@ -68,6 +68,15 @@ def _working(state: State, leaked: list[Credential]) -> list[str]:
 def _dead(state: State, credential: Credential) -> bool:
     outcome = state.outcome(f"revoke/{credential.id}")
     return outcome is not None and outcome.status.settled
+
+
+def _here(state: State, values: str) -> str:
+    """What is known of this clone: that they are in it, until a search after the rewrite says otherwise."""
+    searched = state.verified.get("after-purge", {})
+    unread = searched.get("unreadable")
+    if searched and not searched.get("remnants") and isinstance(unread, list | tuple) and unread:
+        return f"{count(len(unread), 'thing')} in this clone could not be read"
+    return f"{values} in this clone's history"
 
 
 def _done(state: State, stage: str) -> bool:

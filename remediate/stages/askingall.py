@@ -78,3 +78,15 @@ def _ask(
     )
     if stopped:
         raise stopped[0]
+
+
+def unseen(run: Run, topic: str, credentials: Sequence[Credential]) -> str:
+    """``; 2 of them could not be looked at``: of how many of *credentials* nothing at all was learnt of *topic*."""
+    told = (run.knows(topic, credential) for credential in credentials)
+    number = sum(facts is not None and _nothing(facts, topic) for facts in told)
+    return f"; {number} of them could not be looked at" if number else ""
+
+
+def _nothing(facts: Facts, topic: str) -> bool:
+    """Whether *topic* as a whole is not known: some of it may be, under names of its own."""
+    return topic in facts.unknown and not facts.known.get(topic)

@@ -11,7 +11,7 @@ from remediate.model import Credential
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Facts
 from remediate.plugins.provider import Deletes, Held, Investigates
-from remediate.stages.askingall import Ask, ask_each
+from remediate.stages.askingall import Ask, ask_each, unseen
 from remediate.stages.authority import may_act
 from remediate.stages.interface import DONE, Result, Stage
 from remediate.stages.reruns import look_for_reruns, reruns_due
@@ -27,7 +27,8 @@ again."""
 def act(run: Run) -> Result:
     """Collect evidence anew on each run, until the credential is gone for good."""
     since = exposed_since(run)
-    looked = suspicious = deleted = 0
+    suspicious = deleted = 0
+    looked: list[Credential] = []
     later: list[str] = []
     _collect(run, since)
     for credential in run.credentials():
@@ -39,7 +40,7 @@ def act(run: Run) -> Result:
             files = run.answers.of(credential.id)
             if files:
                 run.learn("answers", Facts({"files": dict(files)}), credential)
-            looked += 1
+            looked.append(credential)
         found = len(_suspicious(run, credential))
         suspicious += found
         if found and not run.policy.for_credential(credential).insist:
@@ -63,7 +64,8 @@ def act(run: Run) -> Result:
             )
         else:
             deleted += _delete(run, credential)
-    text = f"{count(looked, 'credential')} looked at, {count(suspicious, 'suspicious event')}"
+    text = f"{count(len(looked), 'credential')} looked at, {count(suspicious, 'suspicious event')}"
+    text += unseen(run, "events", looked)
     return Result(DONE, text + (f", {deleted} deleted" if deleted else ""), "; ".join(later))
 
 

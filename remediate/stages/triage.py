@@ -13,7 +13,7 @@ from remediate.model import Credential
 from remediate.plugins.context import VendorContext
 from remediate.plugins.outcome import Facts
 from remediate.plugins.provider import Held, Triages, TriagesTogether
-from remediate.stages.askingall import Ask, ask_each
+from remediate.stages.askingall import Ask, ask_each, unseen
 from remediate.stages.authority import may_act
 from remediate.stages.holders import look_for_holders
 from remediate.stages.interface import DONE, Result, Stage
@@ -45,6 +45,7 @@ def act(run: Run) -> Result:
     signs = sum(bool(footholds(run, credential.id)) for credential in looked)
     used = look_for_holders(run, ours)
     text = f"looked at {count(len(looked), 'credential')}; {signs} with signs of a foothold"
+    text += unseen(run, Topic.FOOTHOLDS, looked)
     more = f"; {count(used, 'place')} at a vendor to be given the new value" if used else ""
     return Result(DONE, text + more)
 

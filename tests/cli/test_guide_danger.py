@@ -109,3 +109,12 @@ def test_that_it_is_on_the_remote_is_said_where_somebody_has_seen_it_there() -> 
     key = "push/refs/heads/main/1"
     planned.effects[key] = Effect(key, "push", "refs/heads/main", "publish", {}, "2026-01-01")
     assert dangers(planned)[-1] == "its value is on the remote"
+
+
+def test_once_nothing_is_found_what_could_not_be_read_is_told_instead() -> None:
+    after = state(A, dead=1, done=("recover",))
+    after.opened = {"remote": None}
+    after.verified["after-purge"] = {"clean": False, "remnants": [], "unreadable": [{}, {}]}
+    assert dangers(after) == ["2 things in this clone could not be read"]
+    after.verified["after-purge"] = {"clean": False, "remnants": [{}], "unreadable": [{}]}
+    assert dangers(after) == ["its value is in this clone's history"]

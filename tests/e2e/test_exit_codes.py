@@ -205,11 +205,16 @@ def test_5_a_vendor_that_cannot_be_reached(cli: Cli, acme: Path, tmp_path: Path)
     report.write_text("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\n")
     done = cli(
         *("run", report, "--repo", acme, "--yes", "--no-push", "--no-undo", "--only", "assess"),
-        *("--only", "contain", "--json"),
+        *("--only", "contain", "--only", "triage", "--only", "investigate", "--json"),
         env={"GITHUB_API_URL": "http://127.0.0.1:9"},
     )
     assert done.code == 5, done.out
     assert done.finished["status"] == "refused"
+    told = [e["summary"] for e in done.events if e["event"] == "stage" and e.get("summary")]
+    # Nobody has seen that there is nothing.
+    for stage in told[2:]:
+        assert stage.endswith("1 of them could not be looked at"), told
+    assert len(told) == 4
 
 
 def test_6_not_a_repository(cli: Cli, gitleaks: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from remediate.model import Json, ManualStep
 from remediate.plugins.provider import Held
+from remediate.wording import sentence
 from remediate_providers.github.server import Server
 from remediate_providers.github.tokens import (
     CLASSIC,
@@ -61,7 +62,7 @@ def revoke_step(server: Server, held: Held, why: str) -> ManualStep:
     return ManualStep(
         id=f"revoke-github-{short(held)}",
         title=f"Revoke the {kind_title(kind)}",
-        why=why[:1].upper() + why[1:] + ("" if why.endswith((".", "?")) else "."),
+        why=sentence(why),
         url=listing(server, kind),
         instructions=("Sign in as the account that the token belongs to.", click),
         check="remediate asks GitHub with the token, and expects 401 Bad credentials.",
@@ -89,7 +90,7 @@ def _end_authorisation(server: Server, held: Held, why: str) -> ManualStep:
     return ManualStep(
         id=f"revoke-github-{short(held)}",
         title="End the app's authorisation, and with it the refresh token",
-        why=f"{why[:1].upper()}{why[1:].removesuffix('.')}. Nothing shows what somebody traded it for before.",
+        why=f"{sentence(why)} Nothing shows what somebody traded it for before.",
         url=listing(server, held.credential.kind),
         instructions=(
             "Sign in as the account that the token belongs to.",
