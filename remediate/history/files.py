@@ -209,10 +209,9 @@ def _target(link: Path) -> bytes:
 
 
 def _other_repository(walk: _Walk, root: Path, folder: Path) -> None:
-    """A repository that lies within this one: its checked-out files, not its history."""
+    """A repository that lies within this one: its files, and its history as far as a file's is read."""
     for inner, folders, names in os.walk(folder):
-        if ".git" in folders:
-            folders.remove(".git")
+        folders.sort()
         for name in sorted(names):
             full = Path(inner, name)
             walk.file("untracked", os.path.relpath(full, root), full)
