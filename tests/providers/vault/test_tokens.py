@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
+
 from remediate.model import Json
 from remediate.plugins.outcome import Status
 from remediate.plugins.provider import Held
