@@ -22,7 +22,7 @@ KINDS = ("git-pack", "git-bundle")
 
 _TYPES = {1: b"commit", 2: b"tree", 3: b"blob", 4: b"tag"}
 _BY_OFFSET, _BY_ID = 6, 7
-_PIECE = 64 << 10
+_PIECE, _MOST_AT_ONCE = 64 << 10, 1 << 20
 _HEADER = 12
 #: Bytes of an id by a hash's name. A pack does not say which it is of; a bundle of SHA-256 does.
 _HASHES = {20: "sha1", 32: "sha256"}
@@ -126,19 +126,19 @@ def _one(text: bytes, start: int, read: _Read, spend: Spend, length: int) -> int
 
 
 def _inflated(text: bytes, at: int, size: int, spend: Spend) -> tuple[bytes, int]:
-    """The *size* bytes of the stream at *at*, and where it ends."""
-    spend(size)
+    """The *size* bytes of the stream at *at*, and where it ends. What is promised costs nothing yet."""
     engine, parts, got = zlib.decompressobj(), [], 0
     view = memoryview(text)
     while not engine.eof:
-        piece = engine.unconsumed_tail or view[at : at + _PIECE]
+        before = engine.unconsumed_tail
+        piece = before or view[at : at + _PIECE]
         if not piece:
             raise PackError("it breaks off")
-        before = len(engine.unconsumed_tail)
-        # One byte more than is told: what is longer than it says ends here.
-        fresh = engine.decompress(piece, size - got + 1)
+        # One byte more than is told, that what is longer than it says is seen.
+        fresh = engine.decompress(piece, min(size - got + 1, _MOST_AT_ONCE))
         if not before:
             at += len(piece)
+        spend(len(fresh))
         parts.append(fresh)
         got += len(fresh)
         if got > size:
@@ -180,17 +180,15 @@ def _patched(base: bytes, delta: bytes, spend: Spend) -> bytes:
     size, at = _size(delta, at)
     if told != len(base):
         raise PackError("it is damaged")
-    spend(size)
-    parts: list[bytes] = []
-    for start, length, at_delta in _instructions(delta, at):
-        source = delta if at_delta else base
-        if start + length > len(source):
-            raise PackError("it is damaged")
-        parts.append(source[start : start + length])
-    made = b"".join(parts)
-    if len(made) != size:
+    pieces = list(_instructions(delta, at))
+    if any(start + length > len(delta if here else base) for start, length, here in pieces):
         raise PackError("it is damaged")
-    return made
+    if sum(length for _, length, _ in pieces) != size:
+        raise PackError("it is damaged")
+    spend(size)
+    return b"".join(
+        (delta if here else base)[start : start + length] for start, length, here in pieces
+    )
 
 
 def _inserted(delta: bytes) -> Iterator[bytes]:

@@ -23,14 +23,16 @@ _PLACED = {
 }
 #: So much is fed at once. Of what is no stream, most fails within it.
 _PIECE = 1024
-#: The pixels of a PNG stand in streams that each follow this: no text is in them.
-_PIXELS = b"IDAT"
+#: What an image's streams follow: in a PNG this, in a PDF a dictionary that says so (PDF 8.9.5).
+_PNG = b"IDAT"
+_IMAGE = re.compile(rb"/Subtype\s*/Image\b(?:(?!endobj|stream).)*stream\r?\n\Z", re.DOTALL)
+_DICTIONARY = 1000
 
 
 def inflated(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[Inner]:
     """What is in the zlib streams of *text* and in its packs. *whole*: see `unpacking.within`."""
-    # What is deflated is never written in ASCII alone, but a bundle that breaks off may be.
-    if text.isascii() and not packreader.begins(text):
+    # What is deflated is never written in ASCII alone.
+    if text.isascii():
         return
     read = yield from _packs(text, allowance, whole)
     done = 0
@@ -58,7 +60,16 @@ def _places(text: bytes) -> Iterator[int]:
     }
     placed = {at for at in placed if _header(text[at : at + 2])}
     usual = {at for begin in USUAL for at in _all(text, begin)}
-    return (at for at in sorted(placed | usual) if at < 4 or not text.startswith(_PIXELS, at - 4))
+    return (at for at in sorted(placed | usual) if not _pixels(text, at))
+
+
+def _pixels(text: bytes, at: int) -> bool:
+    """Whether the stream at *at* is an image's, of a PNG or in a PDF: no text is in it."""
+    if at >= 4 and text.startswith(_PNG, at - 4):
+        return True
+    if not text[max(0, at - 8) : at].rstrip(b"\r\n").endswith(b"stream"):
+        return False
+    return _IMAGE.search(text, max(0, at - _DICTIONARY), at) is not None
 
 
 def _header(two: bytes) -> bool:
@@ -121,6 +132,4 @@ def _packs(
                 allowance.told.append(f"{kind}: {error.reason}")
         read.append((start, end))
         yield from (Inner(kind, content, end > start) for content in contents if content)
-    if bundle and not begun:
-        allowance.told.append(f"{packreader.KINDS[1]}: it breaks off")
     return read

@@ -374,7 +374,10 @@ BROKEN = {
     "a deb with zstd in it": (b"!<arch>\n" + bytes(60) + b"\x28\xb5\x2f\xfd" + bytes(9), "ar: it"),
     "a zlib stream cut off": (zlib.compress(_RANDOM.randbytes(999))[:700], "zlib: it breaks off"),
     "a pack of nothing": (b"PACK\0\0\0\2\0\0\0\1\xb0", "git-pack: it breaks off"),
-    "a bundle cut off": (b"# v2 git bundle\n" + b"0" * 40 + b" HEAD\n\n", "git-bundle: it breaks"),
+    "a bundle cut off": (
+        b"# v2 git bundle\n" + b"0" * 40 + b" HEAD\n\nPACK\0\0\0\2\0\0\0\1\xb0",
+        "git-bundle: it breaks",
+    ),
     "in a tar": (tarred({"a.zip": _sealed(zipped(MEMBERS))}), "tar: zip: 4 of its"),
 }
 

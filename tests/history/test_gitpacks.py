@@ -19,6 +19,7 @@ from remediate.history.repo import open_repo
 from remediate.history.verify import verify
 
 from .conftest import needle
+from .test_containers import MATCHER, READER
 from .test_every_place import SECRET
 
 if TYPE_CHECKING:
@@ -90,18 +91,28 @@ def test_any_change_to_a_pack_is_told(lab: Lab) -> None:
             packreader.objects(data[:cut], 0, lambda _: None)
 
 
-def test_a_pack_that_promises_much_is_bounded() -> None:
-    class TooMuchError(Exception):
-        pass
+def test_a_pack_that_promises_much_costs_what_is_there() -> None:
+    spent: list[int] = []
+    # A blob of 2**59 bytes, by its header, and one that a delta promises to be as large.
+    head = b"PACK\0\0\0\2\0\0\0\2"
+    large = bytes([0xBF, *[0xFF] * 7, 0x0F]) + zlib.compress(b"x")
+    base, delta = bytes([0x31]) + zlib.compress(b"y"), b"\x01" + b"\xff" * 8 + b"\x07" + b"\x01y"
+    promised = bytes([0x6C, len(base)]) + zlib.compress(delta)
+    for text in (head + large, head + base + promised):
+        with pytest.raises(packreader.PackError, match="damaged"):
+            packreader.objects(text, 0, spent.append)
+    assert sum(spent) < 100
+    # What nobody counts on is not in anybody's way.
+    assert not MATCHER.look(b"\0 see " + head + large).closed
+    told: list[str] = []
+    READER.find(b"\0 see " + head + large, told)
+    assert not told
 
-    def spend(size: int) -> None:
-        if size > 1 << 20:
-            raise TooMuchError
 
-    # A blob of 2**60 bytes, by its header.
-    head = b"PACK\0\0\0\2\0\0\0\1" + bytes([0xBF, *[0xFF] * 7, 0x0F])
-    with pytest.raises(TooMuchError):
-        packreader.objects(head + zlib.compress(b"x"), 0, spend)
+def test_what_only_begins_like_a_bundle_is_text() -> None:
+    text = b"# v2 git bundle\n" + b"0" * 40 + b" refs/heads/main\n\n\xff"
+    told: list[str] = []
+    assert not READER.find(text, told) and not told and not MATCHER.look(text).closed
 
 
 @pytest.fixture

@@ -60,3 +60,16 @@ def test_what_begins_like_a_stream_and_is_none_is_neither_told_nor_in_the_way() 
     # A stream behind all of that is found.
     hidden = noise + text + zlib.compress(TEXT)
     assert {m.encoding for m in MATCHER.find(hidden)} == {"zlib+plain"} and READER.find(hidden)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_pixels_are_not_looked_into(end: bytes) -> None:
+    pixels = zlib.compress(TEXT)
+    head = b"%PDF-1.7\n%\xe2\xe3\n1 0 obj\n<< /Type /XObject /Subtype /Image /DecodeParms << /K 1 >> >>\nstream"
+    image = head + end + pixels + b"\nendstream\nendobj\n"
+    told: list[str] = []
+    assert not READER.find(image, told) and not MATCHER.find(image) and not told
+    assert not READER.find(b"\x89PNG\r\n\x1a\n\0\0\1\0IDAT" + pixels)
+    # The next one is no image.
+    page = image + b"2 0 obj\n<< /Filter /FlateDecode >>\nstream" + end + pixels + b"\nendstream\n"
+    assert READER.find(page) and MATCHER.find(page)

@@ -20,9 +20,8 @@ def bundle(data: bytes, start: int, room: Room) -> Opened | None:
     if begin is None:
         return None
     found = packreader.PACK.search(data, begin.end())
-    if found is None:
-        return Opened(packreader.KINDS[1], 0, len(data), [], None, ("it breaks off",))
-    return _opened(packreader.KINDS[1], data, 0, found.start(), room)
+    # Without a pack all of it is text.
+    return None if found is None else _opened(packreader.KINDS[1], data, 0, found.start(), room)
 
 
 def _opened(kind: str, data: bytes, start: int, at: int, room: Room) -> Opened | None:

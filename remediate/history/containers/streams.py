@@ -168,8 +168,10 @@ def _any_of(members: bytes) -> bytes:
 _ZLIB = re.compile(b"x[\x01\x5e\x9c\xda]")
 #: Of what is none, most fails within so many bytes.
 _PROBE = 64
-#: The pixels of a PNG stand in streams that each follow this: no text is in them.
-_PIXELS = b"IDAT"
+#: The pixels of a PNG stand in streams that each follow this, a PDF's behind such a dictionary (8.9.5).
+_PNG = b"IDAT"
+_PDF = re.compile(rb"/Subtype\s*/Image\b(?:(?!endobj|stream).)*stream\r?\n\Z", re.DOTALL)
+_DICTIONARY = 1000
 
 
 def _read_zlib(data: bytes, at: int, room: Room) -> tuple[bytes, int]:
@@ -182,7 +184,11 @@ def _write_zlib(old: bytes, content: bytes) -> bytes:
 
 def zlib_(data: bytes, start: int, room: Room) -> Opened | None:
     """See `Opener`: a zlib stream; in the middle of something else only one that is whole."""
-    if start >= 4 and data.startswith(_PIXELS, start - 4):
+    if start >= 4 and data.startswith(_PNG, start - 4):
+        return None
+    if data[max(0, start - 2) : start].endswith(b"\n") and _PDF.search(
+        data, max(0, start - _DICTIONARY), start
+    ):
         return None
     try:
         zlib.decompressobj().decompress(data[start : start + _PROBE])
