@@ -58,21 +58,21 @@ class Inner(NamedTuple):
 
 
 def stream(
-    make: Callable[[], Any], text: bytes, at: int, allowance: Allowance
+    make: Callable[[], Any], text: bytes, at: int, allowance: Allowance, step: int = PIECE
 ) -> tuple[bytes, int, str]:
-    """What comes out, how many bytes it took, and what was wrong."""
+    """What comes out, how many bytes it took, and what was wrong; *step* bytes are fed at once."""
     engine = make()
     out = io.BytesIO()
     done = 0
     piece = b""
     while not engine.eof:
-        piece = piece or text[at + done : at + done + PIECE]
+        piece = piece or text[at + done : at + done + step]
         before = done
         try:
             fresh = engine.decompress(piece, PIECE)
         except FAULTS:
             # What came out of the last piece before the fault is lost: once more, byte by byte.
-            content = b"".join(slowly(make(), text[at : at + before + len(piece)]))
+            content = b"".join(slowly(make(), text[at : at + before + len(piece)], step))
             return content, 1, "it is damaged"
         allowance.take(len(fresh))
         out.write(fresh)
@@ -89,9 +89,9 @@ def stream(
 FAULTS = (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError)
 
 
-def slowly(engine: Any, text: bytes) -> Iterator[bytes]:
-    """All that *engine* makes of *text* before it fails."""
-    fast = max(0, len(text) - PIECE)
+def slowly(engine: Any, text: bytes, step: int) -> Iterator[bytes]:
+    """All that *engine* makes of *text* before it fails, which it does in the last *step* bytes."""
+    fast = max(0, len(text) - step)
     try:
         yield engine.decompress(text[:fast])
         for at in range(fast, len(text)):

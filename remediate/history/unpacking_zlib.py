@@ -4,13 +4,12 @@ and packs, and whatever calls ``compress``. Every place that could begin one is 
 
 from __future__ import annotations
 
-import io
 import re
 import zlib
 from collections.abc import Generator, Iterator
 
 from remediate.history import packreader
-from remediate.history.unpacked import PIECE, TELLING, Allowance, Inner, slowly
+from remediate.history.unpacked import TELLING, Allowance, Inner, stream
 
 #: How nearly all of them begin: deflate, a window of 32 KiB (RFC 1950, 2.2).
 USUAL = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
@@ -39,7 +38,7 @@ def inflated(text: bytes, allowance: Allowance, *, whole: bool) -> Iterator[Inne
     for at in _places(text):
         if at < done or any(start <= at < end for start, end in read):
             continue
-        content, used, fault = _one(text, at, allowance)
+        content, used, fault = stream(zlib.decompressobj, text, at, allowance, _PIECE)
         # What fails after a while was a coincidence, but where much came out.
         if fault and len(content) < TELLING:
             continue
@@ -83,31 +82,6 @@ def _all(text: bytes, begin: bytes) -> Iterator[int]:
     while at >= 0:
         yield at
         at = text.find(begin, at + 1)
-
-
-def _one(text: bytes, at: int, allowance: Allowance) -> tuple[bytes, int, str]:
-    """What comes out of the stream at *at*, how many bytes it took, and what was wrong."""
-    engine, out, done, fault = zlib.decompressobj(), io.BytesIO(), at, ""
-    while not engine.eof and not fault:
-        piece = engine.unconsumed_tail or text[done : done + _PIECE]
-        done += 0 if engine.unconsumed_tail else len(piece)
-        try:
-            fresh = engine.decompress(piece, PIECE)
-        except zlib.error:
-            if out.tell():
-                # What came out of the last piece before the fault: once more, byte by byte.
-                before = done - len(piece)
-                engine = zlib.decompressobj()
-                engine.decompress(text[at:before])
-                fresh = b"".join(slowly(engine, text[before:done]))
-            else:
-                fresh = b"".join(slowly(zlib.decompressobj(), text[at:done]))
-            fault = "it is damaged"
-        if not piece:
-            fault = "it breaks off"
-        allowance.take(len(fresh))
-        out.write(fresh)
-    return out.getvalue(), 1 if fault else done - at - len(engine.unused_data), fault
 
 
 def _packs(

@@ -25,11 +25,8 @@ def bundle(data: bytes, start: int, room: Room) -> Opened | None:
 
 
 def _opened(kind: str, data: bytes, start: int, at: int, room: Room) -> Opened | None:
-    def spend(size: int) -> None:
-        room.spend(size)
-
     try:
-        contents, end = packreader.objects(data, at, spend)
+        contents, end = packreader.objects(data, at, room.spend)
     except packreader.PackError as error:
         if start:
             return None
