@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -64,6 +65,23 @@ class StoreFaults:
         """How often it made one: the vendor's truth."""
         raise NotImplementedError
 
+    @contextmanager
+    def _behind_a_line(self) -> Iterator[tuple[Any, FaultyLine, Callable[[], VendorContext]]]:
+        """A fresh vendor, the line to it on which a call can go wrong, and what a store is given to call it."""
+        running = self.start()
+        try:
+            with FaultyLine(self.address(running)) as line:
+                line.watch = self.watch
+                yield (
+                    running,
+                    line,
+                    lambda: surroundings(
+                        line.through(running.environment()), longest=LONGEST_PAUSE
+                    ),
+                )
+        finally:
+            running.close()
+
     @every_trouble
     def test_it_is_rotated_once_and_what_came_of_it_is_known(self, trouble: Trouble) -> None:
         if not isinstance(type(self).make(), Rotates):
@@ -72,34 +90,25 @@ class StoreFaults:
             self._rotated(trouble, at)
 
     def _rotated(self, trouble: Trouble | None, at: int) -> list[Call]:
-        store, running = type(self).make(), self.start()
+        store = type(self).make()
         assert isinstance(store, Rotates)
-        try:
-            with FaultyLine(self.address(running)) as line:
-                line.watch = self.watch
-                target, old = self.rotating(running)
-                environment = line.through(running.environment())
-
-                def vendor() -> VendorContext:
-                    return surroundings(environment, longest=LONGEST_PAUSE)
-
-                before = store.before_rotation(target, vendor())
-                hold_that(bool(before), "it says that something there makes its values")
-                line.arm(trouble, at)
+        with self._behind_a_line() as (running, line, vendor):
+            target, old = self.rotating(running)
+            before = store.before_rotation(target, vendor())
+            hold_that(bool(before), "it says that something there makes its values")
+            line.arm(trouble, at)
+            made = store.rotate(target, old, before, vendor())
+            calls = list(line.calls)
+            where = str(calls[at]) if at < len(calls) else f"call {at}"
+            no_value(made.outcome, {**old.values, **made.values})
+            line.heal()
+            if not made.values:
+                hold_that(bool(made.outcome.reason), f"{where}: it says why not")
                 made = store.rotate(target, old, before, vendor())
-                calls = list(line.calls)
-                where = str(calls[at]) if at < len(calls) else f"call {at}"
-                no_value(made.outcome, {**old.values, **made.values})
-                line.heal()
-                if not made.values:
-                    hold_that(bool(made.outcome.reason), f"{where}: it says why not")
-                    made = store.rotate(target, old, before, vendor())
-                hold_that(made.outcome.status is Status.DONE, f"{where}: {made.outcome.reason}")
-                hold_that(made.values == self.stored(running), f"{where}: the value that is there")
-                hold_that(self.rotations(running) == 1, f"{where}: one rotation")
-                return calls
-        finally:
-            running.close()
+            hold_that(made.outcome.status is Status.DONE, f"{where}: {made.outcome.reason}")
+            hold_that(made.values == self.stored(running), f"{where}: the value that is there")
+            hold_that(self.rotations(running) == 1, f"{where}: one rotation")
+            return calls
 
     @every_trouble
     def test_what_is_said_to_be_stored_is(self, trouble: Trouble) -> None:
@@ -132,24 +141,19 @@ class StoreFaults:
 
     def _uses(self, trouble: Trouble | None, at: int) -> list[Call]:
         """Who uses it, asked once; nothing is changed by it."""
-        store, leaked, running = type(self).make(), self.parts(), self.start()
+        store, leaked = type(self).make(), self.parts()
         assert isinstance(store, FindsUses)
-        try:
-            with FaultyLine(self.address(running)) as line:
-                line.watch = self.watch
-                target, before = self.target(running), self.stored(running)
-                environment = line.through(running.environment())
-                line.arm(trouble, at)
-                facts = store.uses(target, leaked, surroundings(environment, longest=LONGEST_PAUSE))
-                where = str(line.calls[at]) if at < len(line.calls) else f"call {at}"
-                hold_that(isinstance(facts.known.get("uses"), list), f"{where}: a list")
-                hold_that(all(facts.unknown.values()), f"{where}: what is not known has a reason")
-                for value in leaked.values():
-                    hold_that(value.reveal_text() not in repr(facts), f"{where}: no value in it")
-                hold_that(self.stored(running) == before, f"{where}: nothing is written")
-                return list(line.calls)
-        finally:
-            running.close()
+        with self._behind_a_line() as (running, line, vendor):
+            target, before = self.target(running), self.stored(running)
+            line.arm(trouble, at)
+            facts = store.uses(target, leaked, vendor())
+            where = str(line.calls[at]) if at < len(line.calls) else f"call {at}"
+            hold_that(isinstance(facts.known.get("uses"), list), f"{where}: a list")
+            hold_that(all(facts.unknown.values()), f"{where}: what is not known has a reason")
+            for value in leaked.values():
+                hold_that(value.reveal_text() not in repr(facts), f"{where}: no value in it")
+            hold_that(self.stored(running) == before, f"{where}: nothing is written")
+            return list(line.calls)
 
     def failed_job(self, running: Any, target: Target, window: Window) -> None:
         """Let a job that reads *target* have failed within *window*: for `FindsReruns` alone."""
@@ -162,81 +166,54 @@ class StoreFaults:
 
     def _reruns(self, trouble: Trouble | None, at: int) -> list[Call]:
         """The jobs to run again, asked for once; nothing is changed by it."""
-        store, running = type(self).make(), self.start()
+        store = type(self).make()
         assert isinstance(store, FindsReruns)
-        try:
-            with FaultyLine(self.address(running)) as line:
-                line.watch = self.watch
-                target, before = self.target(running), self.stored(running)
-                now = datetime.now(UTC)
-                window = Window(rfc3339(now - timedelta(hours=1)), rfc3339(now))
-                self.failed_job(running, target, window)
-                environment = line.through(running.environment())
-                line.arm(trouble, at)
-                facts = store.reruns(
-                    target, window, surroundings(environment, longest=LONGEST_PAUSE)
-                )
-                where = str(line.calls[at]) if at < len(line.calls) else f"call {at}"
-                found = facts.known.get("reruns")
-                hold_that(isinstance(found, list), f"{where}: a list")
-                hold_that(all(facts.unknown.values()), f"{where}: what is not known has a reason")
-                hold_that(bool(found or facts.unknown), f"{where}: never 'none' where one failed")
-                unread = trouble is None or bool(found) or facts.known.get("again") is True
-                hold_that(
-                    unread or not line.calls, f"{where}: what could not be read is asked anew"
-                )
-                hold_that(self.stored(running) == before, f"{where}: nothing is written")
-                return list(line.calls)
-        finally:
-            running.close()
+        with self._behind_a_line() as (running, line, vendor):
+            target, before = self.target(running), self.stored(running)
+            now = datetime.now(UTC)
+            window = Window(rfc3339(now - timedelta(hours=1)), rfc3339(now))
+            self.failed_job(running, target, window)
+            line.arm(trouble, at)
+            facts = store.reruns(target, window, vendor())
+            where = str(line.calls[at]) if at < len(line.calls) else f"call {at}"
+            found = facts.known.get("reruns")
+            hold_that(isinstance(found, list), f"{where}: a list")
+            hold_that(all(facts.unknown.values()), f"{where}: what is not known has a reason")
+            hold_that(bool(found or facts.unknown), f"{where}: never 'none' where one failed")
+            unread = trouble is None or bool(found) or facts.known.get("again") is True
+            hold_that(unread or not line.calls, f"{where}: what could not be read is asked anew")
+            hold_that(self.stored(running) == before, f"{where}: nothing is written")
+            return list(line.calls)
 
     def _held(self, trouble: Trouble | None, at: int) -> list[Call]:
         """Whether it is there, asked once of a place where it is."""
-        store, new, running = type(self).make(), self.parts(), self.start()
-        try:
-            with FaultyLine(self.address(running)) as line:
-                line.watch = self.watch
-                target = self.target(running)
-                environment = line.through(running.environment())
-
-                def vendor() -> VendorContext:
-                    return surroundings(environment, longest=LONGEST_PAUSE)
-
-                store.put(target, new, vendor())
-                line.arm(trouble, at)
-                held = store.holds(target, new, vendor())
-                where = str(line.calls[at]) if at < len(line.calls) else f"call {at}"
-                hold_that(held is not False, f"{where}: what is there is not called missing")
-                return list(line.calls)
-        finally:
-            running.close()
+        store, new = type(self).make(), self.parts()
+        with self._behind_a_line() as (running, line, vendor):
+            target = self.target(running)
+            store.put(target, new, vendor())
+            line.arm(trouble, at)
+            held = store.holds(target, new, vendor())
+            where = str(line.calls[at]) if at < len(line.calls) else f"call {at}"
+            hold_that(held is not False, f"{where}: what is there is not called missing")
+            return list(line.calls)
 
     def _once(self, trouble: Trouble | None, at: int) -> list[Call]:
-        store, new, running = type(self).make(), self.parts(), self.start()
-        try:
-            with FaultyLine(self.address(running)) as line:
-                line.watch = self.watch
-                target = self.target(running)
-                environment = line.through(running.environment())
-
-                def vendor() -> VendorContext:
-                    return surroundings(environment, longest=LONGEST_PAUSE)
-
-                line.arm(trouble, at)
+        store, new = type(self).make(), self.parts()
+        with self._behind_a_line() as (running, line, vendor):
+            target = self.target(running)
+            line.arm(trouble, at)
+            outcome = store.put(target, new, vendor())
+            calls = list(line.calls)
+            where = str(calls[at]) if at < len(calls) else f"call {at}"
+            no_value(outcome, new)
+            if outcome.status.settled:
+                hold_that(self.stored(running) == new, f"{where}: said to be there, and is")
+            else:
+                hold_that(bool(outcome.reason), f"{where}: it says why not")
+            line.heal()
+            if not outcome.status.settled:
                 outcome = store.put(target, new, vendor())
-                calls = list(line.calls)
-                where = str(calls[at]) if at < len(calls) else f"call {at}"
-                no_value(outcome, new)
-                if outcome.status.settled:
-                    hold_that(self.stored(running) == new, f"{where}: said to be there, and is")
-                else:
-                    hold_that(bool(outcome.reason), f"{where}: it says why not")
-                line.heal()
-                if not outcome.status.settled:
-                    outcome = store.put(target, new, vendor())
-                hold_that(outcome.status.settled, f"{where}: in the end: {outcome.reason}")
-                hold_that(self.stored(running) == new, f"{where}: it is there in the end")
-                hold_that(store.holds(target, new, vendor()) is not False, f"{where}: and is held")
-                return calls
-        finally:
-            running.close()
+            hold_that(outcome.status.settled, f"{where}: in the end: {outcome.reason}")
+            hold_that(self.stored(running) == new, f"{where}: it is there in the end")
+            hold_that(store.holds(target, new, vendor()) is not False, f"{where}: and is held")
+            return calls
